@@ -1,0 +1,65 @@
+"""Standardisation of observations and actions, carried by data and by trained models alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mts3.prediction import Prediction
+
+Array = TypeVar("Array", np.ndarray, Tensor)
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """Per-dimension mean and standard deviation, of the training split alone.
+
+    Attributes:
+        obs_mean, obs_std: (O,), physical units.
+        action_mean, action_std: (A,), physical units.
+
+    Constant dimensions carry std 1 (set by whoever fits the statistics): they become zero, never amplified noise.
+    Every method takes numpy arrays or tensors with features last and returns the same kind.
+    """
+
+    obs_mean: np.ndarray
+    obs_std: np.ndarray
+    action_mean: np.ndarray
+    action_std: np.ndarray
+
+    def normalize_obs(self, obs_physical: Array) -> Array:
+        """(..., O) physical to normalized."""
+        return (obs_physical - _like(self.obs_mean, obs_physical)) / _like(self.obs_std, obs_physical)
+
+    def denormalize_obs(self, obs_normalized: Array) -> Array:
+        """(..., O) normalized to physical."""
+        return obs_normalized * _like(self.obs_std, obs_normalized) + _like(self.obs_mean, obs_normalized)
+
+    def normalize_actions(self, actions_physical: Array) -> Array:
+        """(..., A) physical to normalized."""
+        return (actions_physical - _like(self.action_mean, actions_physical)) / _like(self.action_std, actions_physical)
+
+    def denormalize_prediction(self, pred_normalized: Prediction) -> Prediction:
+        """A prediction in physical units: means shifted and scaled, variances scaled by std squared."""
+        var = pred_normalized.var * _like(self.obs_std, pred_normalized.var) ** 2
+        return replace(pred_normalized, mean=self.denormalize_obs(pred_normalized.mean), var=var)
+
+    def as_lists(self) -> dict[str, list[float]]:
+        """Plain lists for json."""
+        return {name: getattr(self, name).tolist() for name in ("obs_mean", "obs_std", "action_mean", "action_std")}
+
+    @classmethod
+    def from_lists(cls, lists: dict[str, list[float]]) -> Normalizer:
+        """The inverse of `as_lists`."""
+        return cls(**{name: np.asarray(values, dtype=np.float32) for name, values in lists.items()})
+
+
+def _like(statistic: np.ndarray, array: Array) -> Array:
+    """`statistic` in the kind, dtype and device of `array`."""
+    if isinstance(array, Tensor):
+        return torch.as_tensor(statistic, dtype=array.dtype, device=array.device)
+    return statistic.astype(array.dtype)

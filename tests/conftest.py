@@ -1,0 +1,29 @@
+"""Shapes in annotations are executed: every call a test makes into these packages is checked."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from jaxtyping import install_import_hook
+
+# The models' public methods are left out: their own checks speak to the user, and are tested themselves.
+install_import_hook(
+    [
+        "mts3.gaussian",
+        "mts3.layers",
+        "mts3.models.fast_level",
+        "mts3.models.slow_level",
+        "mts3.metrics",
+        "mts3.prediction",
+    ],
+    "beartype.beartype",
+)
+
+import torch
+from hypothesis import settings
+
+torch.set_num_threads(1)
+
+# A busy machine is not a failure; the same examples everywhere are.
+settings.register_profile("mts3", deadline=None, derandomize=True, max_examples=50, database=None)
+settings.load_profile("mts3")
