@@ -1,0 +1,91 @@
+"""Encoders: observations and actions to latent evidence."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.functional import softplus
+
+from mts3.gaussian import Evidence, evidence_of
+from mts3.types import Bool, Float, Tensor
+
+VAR_FLOOR = 1e-4
+"""No latent observation and no prediction is trusted more than this (normalized units)."""
+
+
+class GaussianEncoder(nn.Module):
+    """MLP with one hidden layer to the mean and variance of a latent observation.
+
+    Args:
+        in_dim: Features in.
+        out_dim: Size of mean and variance.
+        hidden_dim: Units of the hidden layer.
+    Reference: Becker et al. 2019 (arXiv 1905.07357), section 3.3; variance softplus(.) + 1e-4.
+    """
+
+    def __init__(self, in_dim: int, out_dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        # One output layer for both heads: one large product instead of two.
+        self.net = nn.Sequential(nn.Linear(in_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, 2 * out_dim))
+
+    def forward(self, x: Float[Tensor, "*batch I"]) -> tuple[Float[Tensor, "*batch J"], Float[Tensor, "*batch J"]]:
+        """Mean and variance, each (*batch, out_dim)."""
+        mean, raw_var = self.net(x).chunk(2, -1)
+        return mean, softplus(raw_var) + VAR_FLOOR
+
+
+class ObsEncoder(nn.Module):
+    """Observations with gaps to evidence about the upper half of a latent.
+
+    The network sees (obs * mask, mask) and, for a set encoder, the phase in the window. A step with nothing
+    observed gives exactly zero evidence; values under a False mask are never read.
+
+    Args:
+        obs_dim: O.
+        latent_obs_dim: D.
+        hidden_dim: Units of the hidden layer.
+        with_phase: Append the phase, as the elements of an abstract observation need.
+    """
+
+    def __init__(self, obs_dim: int, latent_obs_dim: int, hidden_dim: int, with_phase: bool = False) -> None:
+        super().__init__()
+        self.encoder = GaussianEncoder(2 * obs_dim + with_phase, latent_obs_dim, hidden_dim)
+
+    def forward(
+        self,
+        obs: Float[Tensor, "B T O"],
+        obs_mask: Bool[Tensor, "B T O"],
+        phase: Float[Tensor, " T"] | None = None,
+    ) -> Evidence:
+        """Evidence (B, T, D) of each step on its own.
+
+        Args:
+            obs: Normalized; anything, NaN included, where `obs_mask` is False.
+            obs_mask: True where observed.
+            phase: (t mod H) / H of every step, exactly if built with `with_phase`.
+        """
+        features = [torch.where(obs_mask, obs, 0.0), obs_mask.to(obs.dtype)]
+        if phase is not None:
+            features.append(phase[:, None].expand(*obs.shape[:2], 1))
+        mean, var = self.encoder(torch.cat(features, -1))
+        return evidence_of(mean, var, obs_mask.any(-1))
+
+
+class ActionSetEncoder(nn.Module):
+    """The actions of a window, each with its phase, to evidence about the abstract action (2D dimensions).
+
+    Args:
+        action_dim: A >= 1.
+        latent_obs_dim: D.
+        hidden_dim: Units of the hidden layer.
+    """
+
+    def __init__(self, action_dim: int, latent_obs_dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.encoder = GaussianEncoder(action_dim + 1, 2 * latent_obs_dim, hidden_dim)
+
+    def forward(self, actions: Float[Tensor, "B T A"], phase: Float[Tensor, " T"]) -> Evidence:
+        """Evidence (B, T, 2D) of each action on its own."""
+        features = torch.cat((actions, phase[:, None].expand(*actions.shape[:2], 1)), -1)
+        mean, var = self.encoder(features)
+        return evidence_of(mean, var, torch.ones(mean.shape[:-1], dtype=torch.bool, device=mean.device))

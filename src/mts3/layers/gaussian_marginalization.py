@@ -1,0 +1,50 @@
+"""Marginalization as a layer: a latent from any number of parents, each through a transition of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from torch import nn
+
+from mts3.gaussian import Belief, marginalize
+from mts3.layers.process_noise import ProcessNoise
+from mts3.layers.transition import Transition
+from mts3.types import Float, Tensor
+
+
+class GaussianMarginalization(nn.Module):
+    """p(z') for z' = sum_p M_p z_p + b + noise, with learned M_p and noise. See `mts3.gaussian.marginalize`.
+
+    Args:
+        dim: D.
+        transitions: One for each parent, in the order the beliefs are given.
+    """
+
+    def __init__(self, dim: int, transitions: Sequence[Transition]) -> None:
+        super().__init__()
+        self.transitions = nn.ModuleList(transitions)
+        self.noise = ProcessNoise(dim)
+
+    def forward(self, parents: Sequence[Belief], shift: Float[Tensor, "*batch twoD"] | None = None) -> Belief:
+        """The belief about z'.
+
+        Args:
+            parents: (*batch) beliefs, one for each transition.
+            shift: b, deterministic.
+        Raises:
+            ValueError: if the number of parents is not the number of transitions.
+        """
+        if len(parents) != len(self.transitions):
+            raise ValueError(f"expected {len(self.transitions)} parents, one for each transition, got {len(parents)}")
+        return self.transitions[0]().apply(parents[0]) + self.offset(parents[1:], shift)
+
+    def offset(self, others: Sequence[Belief], shift: Float[Tensor, "*batch twoD"] | None = None) -> Belief:
+        """All but the first parent's part: what a loop over the first parent can compute for all steps beforehand.
+
+        Args:
+            others: The beliefs of every parent but the first.
+            shift: b, deterministic.
+        """
+        maps = [transition() for transition in islice(self.transitions, 1, None)]
+        return marginalize(list(zip(maps, others, strict=True)), self.noise(), shift)

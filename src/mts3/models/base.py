@@ -1,0 +1,184 @@
+"""The protocol every model follows: state goes in and comes out, nothing is remembered in between."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mts3.models import store
+from mts3.normalizer import Normalizer
+from mts3.prediction import Prediction
+from mts3.types import Bool, Float, Tensor
+
+
+class WorldModel(nn.Module, ABC):
+    """Learned dynamics of a system with observations and, unless action_dim is 0, actions.
+
+    Entry t of a prediction is the belief about obs[t+1] given obs[..t] and actions[..t]. Everything is in
+    normalized units; `normalizer` converts. `State` is whatever immutable record a model carries between calls.
+
+    Attributes:
+        obs_dim: O.
+        action_dim: A; 0 for a system without actions, where `actions` may be None.
+        arguments: What the constructor was given, for saving.
+        normalizer: Of the data the model was trained on; None before training.
+    """
+
+    name: str = ""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        super().__init__()
+        self.arguments = {key: value for key, value in arguments.items() if key not in ("self", "__class__")}
+        self.obs_dim: int = arguments["obs_dim"]
+        self.action_dim: int = arguments["action_dim"]
+        self.normalizer: Normalizer | None = None
+        for size, least in {"obs_dim": 1, "action_dim": 0, "latent_obs_dim": 1}.items():
+            if arguments.get(size, least) < least:
+                raise ValueError(f"expected {size} >= {least}, got {arguments[size]}")
+
+    @abstractmethod
+    def initial_state(self, batch_size: int) -> Any:
+        """The state before anything was observed."""
+
+    @abstractmethod
+    def observe(
+        self,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"] | None = None,
+        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
+        state: Any = None,
+    ) -> tuple[Prediction, Any]:
+        """Filter a sequence.
+
+        Args:
+            obs: Normalized observations. Values under a False mask are never read.
+            actions: Normalized; actions[t] acts between obs[t] and obs[t+1]. Taken as planned from the start of
+                their window: they may inform predictions before t inside it.
+            obs_mask: True where observed; None means observed wherever `obs` is not NaN.
+            state: Where to go on from; None starts afresh.
+        Returns: the prediction (B, T, O) and the state after the last step.
+        Raises:
+            ValueError: for wrong shapes, dtypes or a NaN that the mask calls observed.
+        """
+
+    @abstractmethod
+    def step(
+        self,
+        state: Any,
+        obs_t: Float[Tensor, "B O"],
+        action_t: Float[Tensor, "B A"] | None = None,
+        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
+        planned_actions: Float[Tensor, "B n A"] | None = None,
+    ) -> tuple[Prediction, Any]:
+        """One step of `observe`.
+
+        Args:
+            state: From `initial_state`, `observe` or `step`.
+            obs_t, action_t, obs_mask: As in `observe`, without the time axis.
+            planned_actions: What is known of the actions after t, in order; those beyond the current window are
+                not used. They may be planned anew at every step.
+        Returns: the prediction (B, 1, O) and the next state.
+        """
+
+    def imagine(
+        self, state: Any, actions: Float[Tensor, "B T A"] | None = None, horizon: int | None = None
+    ) -> Prediction:
+        """Predict with nothing more observed. Entry i is the belief i + 1 steps after the state's own step.
+
+        Args:
+            state: From `initial_state`, `observe` or `step`.
+            actions: The actions to come, (B, T, A); any T >= 1.
+            horizon: Number of steps, in place of actions when action_dim is 0.
+        """
+        if actions is not None:
+            self._check("actions", actions, 3, self.action_dim)
+            batch_size, steps = actions.shape[:2]
+        elif horizon is not None and self.action_dim == 0:
+            batch_size, steps = state.batch_size, horizon
+        else:
+            raise ValueError(
+                f"imagine needs actions (B, T, {self.action_dim})" + ("" if self.action_dim else " or horizon=T")
+            )
+        parameter = next(self.parameters())
+        unseen = torch.zeros(batch_size, steps, self.obs_dim, dtype=parameter.dtype, device=parameter.device)
+        return self.observe(unseen, actions, torch.zeros_like(unseen, dtype=torch.bool), state)[0]
+
+    def forward(
+        self,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"] | None = None,
+        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
+    ) -> Prediction:
+        """`observe` from the initial state, the prediction alone."""
+        return self.observe(obs, actions, obs_mask)[0]
+
+    def save(self, path: str | Path) -> None:
+        """Write `model.safetensors` and `model.json` (arguments and normalizer) into the folder `path`."""
+        store.save(self, Path(path))
+
+    def _one_step(
+        self, obs_t: Tensor, action_t: Tensor | None, obs_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The arguments of `step` with a time axis of one step."""
+        self._check("obs_t", obs_t, 2, self.obs_dim)
+        if action_t is not None:
+            self._check("action_t", action_t, 2, self.action_dim)
+            action_t = action_t[:, None]
+        return obs_t[:, None], action_t, None if obs_mask is None else obs_mask[:, None]
+
+    def _check_sequence(
+        self, obs: Tensor, actions: Tensor | None, obs_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Observations, actions (B, T, A) and mask (B, T, O) of a call to `observe`, checked."""
+        self._check("obs", obs, 3, self.obs_dim)
+        if obs.shape[0] == 0 or obs.shape[1] == 0:
+            raise ValueError(f"expected obs (B >= 1, T >= 1, {self.obs_dim}), got {tuple(obs.shape)}")
+        if actions is None and self.action_dim == 0:
+            actions = obs.new_zeros(*obs.shape[:2], 0)
+        if actions is None:
+            raise ValueError(
+                f"the model was built with action_dim={self.action_dim}: pass actions (B, T, {self.action_dim})"
+            )
+        self._check("actions", actions, 3, self.action_dim)
+        if not torch.isfinite(actions).all():
+            raise ValueError("actions hold NaN or infinite values: an action is always known, fill the gaps first")
+        if actions.shape[:2] != obs.shape[:2]:
+            raise ValueError(
+                f"obs {tuple(obs.shape)} and actions {tuple(actions.shape)} differ in batch or steps: "
+                "actions[t] acts between obs[t] and obs[t+1], so pass as many as observations"
+            )
+        return obs, actions, self._check_mask(obs, obs_mask)
+
+    def _check_mask(self, obs: Tensor, obs_mask: Tensor | None) -> Tensor:
+        """The mask as (B, T, O), True = observed."""
+        finite = torch.isfinite(obs)
+        if obs_mask is None:
+            if torch.isinf(obs).any():
+                raise ValueError("obs holds infinite values; mark what was not observed with NaN or obs_mask=False")
+            return finite
+        if obs_mask.dtype != torch.bool:
+            raise ValueError(f"obs_mask must be bool, True = observed; got {obs_mask.dtype}: pass obs_mask.bool()")
+        if obs_mask.shape not in (obs.shape, obs.shape[:2]):
+            raise ValueError(
+                f"expected obs_mask {tuple(obs.shape[:2])} or {tuple(obs.shape)}, got {tuple(obs_mask.shape)}"
+            )
+        mask = obs_mask if obs_mask.ndim == 3 else obs_mask[..., None].expand(obs.shape)
+        if (mask & ~finite).any():
+            raise ValueError("obs is NaN or infinite where obs_mask says observed: set the mask False there")
+        return mask
+
+    def _check(self, what: str, value: Tensor, ndim: int, features: int) -> None:
+        """Number of axes, features, dtype and device of one argument."""
+        axes = {2: "B", 3: "B, T"}[ndim]
+        if value.ndim != ndim or value.shape[-1] != features:
+            raise ValueError(f"expected {what} ({axes}, {features}), got {tuple(value.shape)}")
+        parameter = next(self.parameters())
+        if value.dtype != parameter.dtype or value.device != parameter.device:
+            raise ValueError(
+                f"{what} is {value.dtype} on {value.device}, the model is {parameter.dtype} on {parameter.device}: "
+                f"convert one of them with .to()"
+            )

@@ -1,0 +1,72 @@
+"""The fast level: a latent state, filtered step by step, that other beliefs and actions push along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from mts3.gaussian import Belief, Evidence, filtering, stack
+from mts3.layers import Control, GaussianDecoder, GaussianMarginalization, ObsEncoder
+from mts3.layers.transition import Transition
+from mts3.prediction import Prediction
+from mts3.types import Bool, Float, Tensor
+
+
+class FastLevel(nn.Module):
+    """state_t -> state_{t+1} through the first transition, one more parent for each further one, shifted by b(a_t).
+
+    Encoders, control and decoders run once over all steps; the loop over time holds only Gaussian algebra.
+
+    Args:
+        obs_dim: O.
+        action_dim: A; 0 drops the shift.
+        latent_obs_dim: D.
+        transitions: Of the state itself, then of each other parent.
+        encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
+    """
+
+    def __init__(
+        self,
+        obs_dim: int,
+        action_dim: int,
+        latent_obs_dim: int,
+        transitions: Sequence[Transition],
+        encoder_hidden: int,
+        control_hidden: int,
+        decoder_hidden: int,
+    ) -> None:
+        super().__init__()
+        self.encoder = ObsEncoder(obs_dim, latent_obs_dim, encoder_hidden)
+        self.control = Control(action_dim, latent_obs_dim, control_hidden) if action_dim else None
+        self.marginalization = GaussianMarginalization(latent_obs_dim, transitions)
+        self.decoder = GaussianDecoder(latent_obs_dim, obs_dim, decoder_hidden)
+
+    def offset(self, parents: Sequence[Belief]) -> Belief:
+        """What the other parents and the process noise add at each step; any batch shape."""
+        return self.marginalization.offset(parents)
+
+    def observe(
+        self,
+        prior: Belief,
+        offset: Belief,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        detach_at: frozenset[int] = frozenset(),
+    ) -> tuple[Prediction, Belief]:
+        """Filter a sequence.
+
+        Args:
+            prior: p(state_0), (B) beliefs.
+            offset: From `offset`, (B, T) beliefs or broadcasting to them.
+            obs, actions, obs_mask: As in `WorldModel.observe`, checked.
+            detach_at: Steps before which the gradient of the state is cut.
+        Returns: the prediction and the belief about the state after the last step.
+        """
+        evidence: Evidence = self.encoder(obs, obs_mask)
+        mean = offset.mean if self.control is None else offset.mean + self.control(actions)
+        shifted = Belief(mean.expand(*obs.shape[:2], -1), offset.cov.expand(*obs.shape[:2], -1))
+        steps = filtering.prepare(self.marginalization.transitions[0](), shifted, evidence)
+        predicted = filtering.scan(prior, steps, detach_at)
+        return self.decoder(stack(predicted, 1)), predicted[-1]

@@ -1,0 +1,224 @@
+"""A slow level: a latent task that lives for a window, moved by what was done in it, informed by what was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.functional import pad
+
+from mts3.errors import UserError, unknown_name
+from mts3.gaussian import Belief, Evidence, aggregate, condition, stack
+from mts3.layers import ActionSetEncoder, GaussianMarginalization, ObsEncoder
+from mts3.layers.transition import Transition
+from mts3.types import Bool, Float, Tensor
+
+
+@dataclass(frozen=True)
+class SlowState:
+    """What the slow level knows: the last closed window, and what was gathered in the open one.
+
+    Attributes:
+        closed: Posterior of the task at the end of the last closed window, (B) beliefs.
+        obs: Evidence of the open window's observations so far, (B, D).
+        actions: Evidence of the open window's actions so far, (B, 2D); None without actions.
+        steps: Steps already taken in the open window, 0 <= steps < H.
+    """
+
+    closed: Belief
+    obs: Evidence
+    actions: Evidence | None
+    steps: int
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The task over the windows a call touches. `prior` and `posterior` are (B, K) beliefs.
+
+    Attributes:
+        prior: Given everything before the window and its planned actions.
+        posterior: Given its observations too.
+        evidence: Of the observations at and before each step within its window, (B, K, H, D).
+    """
+
+    prior: Belief
+    posterior: Belief
+    evidence: Evidence
+
+
+def _predicted(windows: Windows) -> Belief:
+    return _per_step(windows.prior)
+
+
+def _filtered(windows: Windows) -> Belief:
+    return condition(_per_step(windows.prior), windows.evidence)
+
+
+def _window_posterior(windows: Windows) -> Belief:
+    return _per_step(windows.posterior)
+
+
+def _per_step(belief: Belief) -> Belief:
+    """(B, K) to (B, K, 1), to broadcast over the steps of a window."""
+    return Belief(belief.mean.unsqueeze(2), belief.cov.unsqueeze(2))
+
+
+TASK_BELIEFS: dict[str, Callable[[Windows], Belief]] = {
+    "predicted": _predicted,
+    "filtered": _filtered,
+    "window_posterior": _window_posterior,
+}
+
+
+class SlowLevel(nn.Module):
+    """task_{k-1} -> task_k through the first transition, with the abstract action of window k through the second.
+
+    Args:
+        obs_dim: O.
+        action_dim: A; 0 drops the abstract action.
+        latent_obs_dim: D.
+        window_len: H.
+        transitions: Of the task itself and, unless action_dim is 0, of the abstract action.
+        hidden: Units of the set encoders.
+        task_belief: What the level below sees: "predicted" (the window's prior), "filtered" (that prior given the
+            window's observations up to t) or "window_posterior" (given all of them: not causal).
+    """
+
+    def __init__(
+        self,
+        obs_dim: int,
+        action_dim: int,
+        latent_obs_dim: int,
+        window_len: int,
+        transitions: list[Transition],
+        hidden: int,
+        task_belief: str,
+    ) -> None:
+        super().__init__()
+        if window_len < 1:
+            raise ValueError(f"expected window_len >= 1, got {window_len}")
+        if task_belief not in TASK_BELIEFS:
+            raise unknown_name("task_belief", task_belief, TASK_BELIEFS)
+        self.window_len = window_len
+        self.task_belief = task_belief
+        self.obs_encoder = ObsEncoder(obs_dim, latent_obs_dim, hidden, with_phase=True)
+        self.action_encoder = ActionSetEncoder(action_dim, latent_obs_dim, hidden) if action_dim else None
+        self.marginalization = GaussianMarginalization(latent_obs_dim, transitions)
+
+    @property
+    def is_causal(self) -> bool:
+        """False if the level below sees observations after its own step."""
+        return self.task_belief != "window_posterior"
+
+    def require_causal(self) -> None:
+        """Refuse to go step by step with a task belief that needs the future."""
+        if not self.is_causal:
+            raise UserError(
+                "step needs a causal task_belief: 'window_posterior' looks at observations after the step; "
+                "build the model with task_belief='filtered' or 'predicted'"
+            )
+
+    def initial_state(self, closed: Belief) -> SlowState:
+        """Nothing gathered yet after `closed`."""
+        nothing = torch.zeros_like(closed.upper_mean)
+        double = torch.zeros_like(closed.mean)
+        actions = None if self.action_encoder is None else Evidence(double, double)
+        return SlowState(closed, Evidence(nothing, nothing), actions, steps=0)
+
+    def observe(
+        self,
+        state: SlowState,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None = None,
+    ) -> tuple[Belief, SlowState]:
+        """Filter the task over windows.
+
+        Args:
+            state: Where to go on from.
+            obs, actions, obs_mask: As in `WorldModel.observe`, checked.
+            plan: Known actions after the last step; those beyond its window are not used.
+        Returns: the task belief the level below sees in each window, (B, K, 1 or H) beliefs, and the next state.
+        """
+        steps = obs.shape[1]
+        phase = self._phase(state.steps, steps, obs)
+        seen: Evidence = self.obs_encoder(obs, obs_mask, phase)
+        seen = _into_windows(seen, state.obs, state.steps, self.window_len)
+        done = planned = None
+        if self.action_encoder is not None and state.actions is not None:
+            encoded: Evidence = self.action_encoder(actions, phase)
+            done = _into_windows(encoded, state.actions, state.steps, self.window_len).sum(2)
+            planned = _add_to_last(done, self._plan_evidence(plan, state.steps + steps))
+        windows = self._filter(state.closed, seen, planned)
+        return TASK_BELIEFS[self.task_belief](windows), self._next(state, steps, windows, seen.sum(2), done)
+
+    def _filter(self, closed: Belief, seen: Evidence, actions: Evidence | None) -> Windows:
+        """Priors and posteriors of all windows."""
+        offset = self.marginalization.offset([] if actions is None else [_abstract_action(actions)])
+        total = seen.sum(2)
+        batch = total.precision.shape[:2]
+        offset = Belief(offset.mean.expand(*batch, -1), offset.cov.expand(*batch, -1))
+        transition = self.marginalization.transitions[0]()
+        priors, posteriors = [], [closed]
+        for pushed, evidence in zip(offset.unbind(1), total.unbind(1), strict=True):
+            priors.append(transition.apply(posteriors[-1]) + pushed)
+            posteriors.append(condition(priors[-1], evidence))
+        return Windows(stack(priors, 1), stack(posteriors[1:], 1), seen.cumsum(2))
+
+    def _next(
+        self, state: SlowState, steps: int, windows: Windows, obs: Evidence, actions: Evidence | None
+    ) -> SlowState:
+        """The state after the last step: its window is closed if it is full."""
+        taken = (state.steps + steps) % self.window_len
+        *before, last = [state.closed, *windows.posterior.unbind(1)]
+        if taken == 0:
+            return self.initial_state(last)
+        gathered = None if actions is None else _last(actions)
+        return SlowState(before[-1], _last(obs), gathered, taken)
+
+    def _plan_evidence(self, plan: Tensor | None, taken: int) -> Evidence | None:
+        """Evidence (B, 2D) of the planned actions that still fall into the open window; `taken` steps are done."""
+        left = -taken % self.window_len
+        if plan is None or self.action_encoder is None or min(left, plan.shape[1]) == 0:
+            return None
+        plan = plan[:, :left]
+        return self.action_encoder(plan, self._phase(taken % self.window_len, plan.shape[1], plan)).sum(1)
+
+    def _phase(self, start: int, steps: int, like: Tensor) -> Float[Tensor, " T"]:
+        """(t mod H) / H, also in a short last window."""
+        index = torch.arange(start, start + steps, device=like.device) % self.window_len
+        return index.to(like.dtype) / self.window_len
+
+
+def _abstract_action(evidence: Evidence) -> Belief:
+    """Prior N(0, 1), given the actions of a window; diagonal: its halves do not correlate."""
+    mean, var = aggregate(evidence)
+    upper, lower = var.chunk(2, -1)
+    return Belief(mean, torch.cat((upper, torch.zeros_like(upper), lower), -1))
+
+
+def _into_windows(evidence: Evidence, gathered: Evidence, taken: int, window_len: int) -> Evidence:
+    """(B, T, D) evidence cut into windows (B, K, H, D), `gathered` in the steps already taken of the first."""
+
+    def cut(new: Tensor, old: Tensor) -> Tensor:
+        short = -(taken + new.shape[1]) % window_len
+        # The sum of the earlier steps sits in the first of them, so that sums and running sums both hold it.
+        earlier = pad(old[:, None], (0, 0, 0, taken - 1))  # none at all if none were taken
+        return torch.cat((earlier, pad(new, (0, 0, 0, short))), 1).unflatten(1, (-1, window_len))
+
+    return Evidence(cut(evidence.precision, gathered.precision), cut(evidence.information, gathered.information))
+
+
+def _add_to_last(windows: Evidence, extra: Evidence | None) -> Evidence:
+    """(B, K, D) evidence with `extra` (B, D) added to the last window."""
+    if extra is None:
+        return windows
+    before = (0, 0, windows.precision.shape[1] - 1, 0)
+    return windows + Evidence(pad(extra.precision[:, None], before), pad(extra.information[:, None], before))
+
+
+def _last(windows: Evidence) -> Evidence:
+    return Evidence(windows.precision[:, -1], windows.information[:, -1])

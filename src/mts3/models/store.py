@@ -1,0 +1,58 @@
+"""Models on disk: `model.safetensors` for the parameters, `model.json` for how to build it and the normalizer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import safetensors
+from safetensors.torch import load_file, save_file
+
+from mts3.errors import UserError
+from mts3.files import write_aside
+from mts3.normalizer import Normalizer
+
+if TYPE_CHECKING:
+    from mts3.models.base import WorldModel
+
+WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+
+
+def save(model: WorldModel, folder: Path) -> None:
+    """Write both files into `folder`, each whole or not at all."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    description = {
+        "model": model.name,
+        "arguments": model.arguments,
+        "normalizer": model.normalizer.as_lists() if model.normalizer else None,
+    }
+    with write_aside(folder / WEIGHTS) as path:
+        try:
+            save_file(tensors, path)
+        except safetensors.SafetensorError as error:  # it does not raise OSError on a full disk
+            raise OSError(str(error)) from error
+    with write_aside(folder / DESCRIPTION) as path:
+        path.write_text(json.dumps(description, indent=2) + "\n")
+
+
+def load(path: Path) -> tuple[dict[str, Any], dict[str, Any], Normalizer | None]:
+    """The description, the tensors and the normalizer of a saved model.
+
+    Args:
+        path: A run folder, a folder `save` wrote, or either of the two files.
+    Raises:
+        UserError: if a file is missing or damaged.
+    """
+    folder = path.parent if path.name in (WEIGHTS, DESCRIPTION) else path
+    for name in (DESCRIPTION, WEIGHTS):
+        if not (folder / name).is_file():
+            raise UserError(f"no model in {folder}: {name} is missing; name a run folder or what model.save wrote")
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        lists = description["normalizer"]
+        normalizer = Normalizer.from_lists(lists) if lists else None
+        tensors = load_file(folder / WEIGHTS)
+    except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+        raise UserError(f"the model in {folder} is damaged ({error}); train or save it again") from error
+    return description, tensors, normalizer
