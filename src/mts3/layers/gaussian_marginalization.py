@@ -9,22 +9,28 @@ from torch import nn
 
 from mts3.gaussian import Belief, marginalize
 from mts3.layers.process_noise import ProcessNoise
-from mts3.layers.transition import Transition
+from mts3.layers.transition import Transition, input_gain
 from mts3.types import Float, Tensor
 
 
 class GaussianMarginalization(nn.Module):
-    """p(z') for z' = sum_p M_p z_p + b + noise, with learned M_p and noise. See `mts3.gaussian.marginalize`.
+    """p(z') for z' = M_1 z_1 + G (sum_{p>1} M_p z_p + b + noise), with learned M_p and noise.
+
+    See `mts3.gaussian.marginalize`. The diagonal G is fixed, from `input_gain` of the first transition: that of the
+    latent onto itself.
 
     Args:
         dim: D.
         transitions: One for each parent, in the order the beliefs are given.
     """
 
+    gain: Tensor
+
     def __init__(self, dim: int, transitions: Sequence[Transition]) -> None:
         super().__init__()
         self.transitions = nn.ModuleList(transitions)
         self.noise = ProcessNoise(dim)
+        self.register_buffer("gain", input_gain(transitions[0]))
 
     def forward(self, parents: Sequence[Belief], shift: Float[Tensor, "*batch twoD"] | None = None) -> Belief:
         """The belief about z'.
@@ -47,4 +53,5 @@ class GaussianMarginalization(nn.Module):
             shift: b, deterministic.
         """
         maps = [transition() for transition in islice(self.transitions, 1, None)]
-        return marginalize(list(zip(maps, others, strict=True)), self.noise(), shift)
+        pushed = marginalize(list(zip(maps, others, strict=True)), self.noise(), shift)
+        return Belief(pushed.mean * self.gain.repeat(2), pushed.cov * self.gain.square().repeat(3))

@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import nn
-from torch.nn.functional import elu
 
 from mts3.gaussian import noise_cov
 from mts3.types import Float, Tensor
@@ -27,5 +26,7 @@ class ProcessNoise(nn.Module):
 
     def forward(self) -> Float[Tensor, " threeD"]:
         """Covariance fields (q_u, 0, q_l)."""
-        upper, lower = (elu(self.raw) + 1.0).unbind(0)
+        # elu(x) + 1, written so that float32 never rounds a small variance to zero.
+        positive, negative = self.raw.clamp_min(0.0), self.raw.clamp_max(0.0)
+        upper, lower = (positive + negative.exp()).unbind(0)
         return noise_cov(upper, lower)

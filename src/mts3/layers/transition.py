@@ -16,19 +16,30 @@ from mts3.types import Float, Tensor
 class DenseTransition(nn.Module):
     """Any matrix M (2D, 2D).
 
+    M = M_0 + change / (2D): Adam moves every entry of `change` by about the learning rate, and the division keeps
+    the step in M's spectral norm at about that size whatever D is (Yang et al. 2021, arXiv 2203.03466, table 3).
+    Without it a long-memory M leaves stability within the first updates.
+
     Args:
         dim: D.
         initial: (2, 2, D) blocks; M starts with them on the diagonals of M11, M12; M21, M22.
     """
 
+    initial: Tensor
+
     def __init__(self, dim: int, initial: Float[Tensor, "2 2 D"]) -> None:
         super().__init__()
         rows = [torch.cat([torch.diag(block) for block in row], 1) for row in initial]
-        self.matrix = nn.Parameter(torch.cat(rows, 0))
+        self.register_buffer("initial", torch.cat(rows, 0))
+        self.change = nn.Parameter(torch.zeros(2 * dim, 2 * dim))
+
+    def matrix(self) -> Float[Tensor, "twoD twoD"]:
+        """M."""
+        return self.initial + self.change / self.change.shape[0]
 
     def forward(self) -> DenseMap:
         """The map, prepared for a sequence."""
-        return dense_map(self.matrix)
+        return dense_map(self.matrix())
 
 
 class BandedTransition(DenseTransition):
@@ -48,9 +59,9 @@ class BandedTransition(DenseTransition):
         near = (index[:, None] - index[None, :]).abs() <= bandwidth
         self.register_buffer("band", near.repeat(2, 2).to(initial.dtype), persistent=False)
 
-    def forward(self) -> DenseMap:
-        """The map, prepared for a sequence."""
-        return dense_map(self.matrix * self.band)
+    def matrix(self) -> Float[Tensor, "twoD twoD"]:
+        """M."""
+        return super().matrix() * self.band
 
 
 class ModalTransition(nn.Module):
@@ -70,7 +81,35 @@ class ModalTransition(nn.Module):
         return modal_map(self.blocks)
 
 
-Transition = DenseTransition | ModalTransition
+class OscillatorTransition(nn.Module):
+    """D damped oscillators, stable at any horizon: a modal map of a state onto itself.
+
+        M_d = exp(-1/tau) [[cos w, g sin w], [-sin w / g, cos w]],   tau, w, g > 0.
+
+    Its eigenvalues exp(-1/tau +- i w) never leave the unit disc; w -> 0 with g w fixed is an integrator.
+    Time constant, frequency and gain are learned as logarithms, so that a step of the optimizer is a relative
+    change of each, from fast modes to slow ones.
+
+    Args:
+        dim: D.
+        shortest, longest: Range the time constants start in, in steps; w starts at 1/tau.
+    """
+
+    def __init__(self, dim: int, shortest: float = 3.0, longest: float = 1000.0) -> None:
+        super().__init__()
+        self.log_memory = nn.Parameter(torch.linspace(math.log(shortest), math.log(longest), dim))
+        self.log_frequency = nn.Parameter(-self.log_memory.detach().clone())
+        self.log_gain = nn.Parameter(torch.zeros(dim))
+
+    def forward(self) -> ModalMap:
+        """The map, prepared for a sequence."""
+        decay = torch.exp(-torch.exp(-self.log_memory))
+        angle, gain = self.log_frequency.exp(), self.log_gain.exp()
+        c, s = decay * torch.cos(angle), decay * torch.sin(angle)
+        return modal_map(torch.stack((torch.stack((c, s * gain)), torch.stack((-s / gain, c)))))
+
+
+Transition = DenseTransition | ModalTransition | OscillatorTransition
 TRANSITIONS = ("dense", "banded", "modal")
 
 
@@ -81,28 +120,19 @@ def _published(dim: int) -> Tensor:
 
 
 def _identity(dim: int) -> Tensor:
-    """M = I: the state stays where it is."""
+    """M = I: the latent stays where it is."""
     return torch.eye(2)[:, :, None].expand(2, 2, dim).clone()
 
 
 def _oscillator(dim: int) -> Tensor:
-    """Damped rotations whose memory and period are spread from a few to about a thousand steps."""
-    memory = torch.logspace(math.log10(3.0), math.log10(1000.0), dim)
-    decay, angle = torch.exp(-1.0 / memory), 1.0 / memory
-    c, s = decay * torch.cos(angle), decay * torch.sin(angle)
-    return torch.stack((torch.stack((c, s)), torch.stack((-s, c))))
-
-
-def _zero(dim: int) -> Tensor:
-    """M = 0: a parent that has no influence until training gives it one."""
-    return torch.zeros(2, 2, dim)
+    """Damped rotations, see `OscillatorTransition`."""
+    return OscillatorTransition(dim)().mean_blocks.detach()
 
 
 INITIALS: dict[str, Callable[[int], Tensor]] = {
-    "published": _published,
-    "identity": _identity,
     "oscillator": _oscillator,
-    "zero": _zero,
+    "identity": _identity,
+    "published": _published,
 }
 
 
@@ -112,7 +142,7 @@ def make_transition(kind: str, dim: int, init: str, bandwidth: int = 3) -> Trans
     Args:
         kind: "dense", "banded" or "modal".
         dim: D.
-        init: "published", "identity", "oscillator" or "zero".
+        init: "oscillator", "identity" or "published". A modal oscillator stays one, and stable, while it learns.
         bandwidth: For "banded".
     Raises:
         UserError: for an unknown kind or initialisation, with the nearest names.
@@ -125,5 +155,27 @@ def make_transition(kind: str, dim: int, init: str, bandwidth: int = 3) -> Trans
     if kind == "banded":
         return BandedTransition(dim, initial, bandwidth)
     if kind == "modal":
-        return ModalTransition(dim, initial)
+        return OscillatorTransition(dim) if init == "oscillator" else ModalTransition(dim, initial)
     raise unknown_name("transition", kind, TRANSITIONS)
+
+
+def input_gain(transition: Transition) -> Float[Tensor, " D"]:
+    """How much of a push each dimension should take, sqrt(1 - |M_d|), so that white pushes add up to about their size.
+
+    A dimension that remembers for tau steps sums up as many pushes: unscaled, a random control net moves it by tau
+    times its output before it has learned anything. Dimensions that do not decay (|M_d| = 1) take pushes whole.
+
+    Args:
+        transition: Looked at as it is now, |M_d| being the determinant of the 2x2 block of dimension d.
+    Reference: Orvieto et al. 2023 (arXiv 2303.06349), section 3.4.
+    """
+    linear_map = transition()
+    if isinstance(linear_map, ModalMap):
+        m11, m12, m21, m22 = linear_map.mean_blocks.flatten(0, 1)
+    else:
+        dim = linear_map.mean_matrix.shape[0] // 2
+        m11, m21, m12, m22 = (
+            half.diagonal() for row in linear_map.mean_matrix.split(dim) for half in row.split(dim, 1)
+        )
+    forgotten = 1.0 - (m11 * m22 - m12 * m21).abs()
+    return torch.where(forgotten > 0, forgotten.clamp_min(1e-6).sqrt(), 1.0).detach()

@@ -40,7 +40,7 @@ class AcRKN(WorldModel):
         action_dim: A; 0 for a system without actions.
         latent_obs_dim: D; the latent state has 2D dimensions.
         transition: "dense", "banded" or "modal".
-        transition_init: "oscillator", "identity", "published" or "zero".
+        transition_init: "oscillator", "identity" or "published".
         bandwidth: Of a banded transition.
         encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
     Reference: Shaj et al. 2020 (arXiv 2010.10201). Differs from the paper in: one linear transition in place of

@@ -65,7 +65,9 @@ class FastLevel(nn.Module):
         Returns: the prediction and the belief about the state after the last step.
         """
         evidence: Evidence = self.encoder(obs, obs_mask)
-        mean = offset.mean if self.control is None else offset.mean + self.control(actions)
+        mean = offset.mean
+        if self.control is not None:
+            mean = mean + self.control(actions) * self.marginalization.gain.repeat(2)
         shifted = Belief(mean.expand(*obs.shape[:2], -1), offset.cov.expand(*obs.shape[:2], -1))
         steps = filtering.prepare(self.marginalization.transitions[0](), shifted, evidence)
         predicted = filtering.scan(prior, steps, detach_at)

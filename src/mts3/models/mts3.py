@@ -45,7 +45,7 @@ class MTS3(WorldModel):
         window_len: H, fast steps per slow step.
         latent_obs_dim: D; state and task have 2D dimensions each.
         transition: "dense", "banded" or "modal", for state and task.
-        transition_init: "oscillator", "identity", "published" or "zero", for A; X starts as identity.
+        transition_init: "oscillator", "identity" or "published", for A and X.
         task_init: The same names, for C and Y.
         bandwidth: Of banded transitions.
         task_belief: Which task belief the fast level sees, see `SlowLevel`.
@@ -87,7 +87,7 @@ class MTS3(WorldModel):
             action_dim,
             latent_obs_dim,
             window_len,
-            [linear("identity")] + ([linear(task_init)] if action_dim else []),
+            [linear(transition_init)] + ([linear(task_init)] if action_dim else []),
             set_encoder_hidden,
             task_belief,
         )

@@ -1,0 +1,97 @@
+"""Transitions: structure that lasts, stability, and pushes that do not pile up."""
+
+import pytest
+import torch
+
+from mts3.errors import UserError
+from mts3.gaussian import DenseMap, ModalMap
+from mts3.layers import BandedTransition, GaussianMarginalization, ModalTransition, make_transition
+from mts3.layers.transition import INITIALS, OscillatorTransition, input_gain
+
+DIM = 6
+
+
+def blocks_of(linear_map) -> torch.Tensor:
+    """(2, 2, D): the diagonals of the four blocks of M."""
+    if isinstance(linear_map, ModalMap):
+        return linear_map.mean_blocks
+    matrix = linear_map.mean_matrix.T
+    return torch.stack([torch.stack([b.diagonal() for b in row.split(DIM, 1)]) for row in matrix.split(DIM, 0)])
+
+
+@pytest.mark.parametrize("init", INITIALS)
+def test_all_kinds_start_as_the_same_map(init):
+    dense, banded, modal = (make_transition(kind, DIM, init)() for kind in ("dense", "banded", "modal"))
+    assert isinstance(dense, DenseMap)
+    torch.testing.assert_close(dense.mean_matrix, banded.mean_matrix)
+    torch.testing.assert_close(blocks_of(dense), modal.mean_blocks)
+
+
+def test_published_initialisation():
+    blocks = blocks_of(make_transition("dense", DIM, "published")())
+    assert torch.equal(blocks[0, 1], torch.full((DIM,), 0.2))
+    assert torch.equal(blocks[1, 0], torch.full((DIM,), -0.2))
+    assert (blocks[0, 0] == 0).all()
+
+
+@pytest.mark.parametrize("bandwidth", [0, 1, 4])
+def test_a_band_is_applied_in_every_block(bandwidth):
+    transition = BandedTransition(DIM, INITIALS["identity"](DIM), bandwidth)
+    transition.change.data.normal_(generator=torch.Generator().manual_seed(0))
+    index = torch.arange(DIM)
+    far = ((index[:, None] - index[None, :]).abs() > bandwidth).repeat(2, 2)
+    assert far.any()
+    assert (transition.matrix()[far] == 0).all()
+    assert (transition.matrix()[~far] != 0).all()
+    transition().mean_matrix.square().sum().backward()
+    assert (transition.change.grad[far] == 0).all()
+
+
+def test_an_oscillator_is_stable_wherever_training_takes_it():
+    transition = OscillatorTransition(DIM)
+    for parameter in transition.parameters():
+        parameter.data.normal_(0.0, 5.0, generator=torch.Generator().manual_seed(1))
+    blocks = transition().mean_blocks.detach().double().permute(2, 0, 1)
+    assert (torch.linalg.eigvals(blocks).abs() <= 1.0 + 1e-6).all()
+
+
+def test_an_optimizer_step_leaves_a_long_memory_stable_at_any_width():
+    """The raw matrix at Adam's usual learning rate leaves stability at once, the more the wider it is."""
+    for dim in (5, 40):
+        transition = make_transition("dense", dim, "oscillator")
+        optimizer = torch.optim.Adam(transition.parameters(), 3e-3)
+        target = torch.randn(2 * dim, 2 * dim, generator=torch.Generator().manual_seed(2))
+        before = transition.matrix().detach()
+        (transition().mean_matrix * target).sum().backward()
+        optimizer.step()
+        moved = torch.linalg.matrix_norm(transition.matrix() - before, 2)
+        assert 0 < moved <= 3.1e-3
+
+
+@pytest.mark.parametrize("kind", ["dense", "modal"])
+def test_white_pushes_add_up_to_about_their_own_size(kind):
+    """A mode that remembers 1,000 steps and one that remembers 3 end up equally far from where they started."""
+    layer = GaussianMarginalization(DIM, [make_transition(kind, DIM, "oscillator")])
+    generator = torch.Generator().manual_seed(3)
+    pushes = torch.randn(2000, 100, 2 * DIM, generator=generator)
+    with torch.no_grad():
+        linear_map = layer.transitions[0]()
+        belief = layer.offset([], pushes[0])
+        for push in pushes[1:]:
+            belief = linear_map.apply(belief) + layer.offset([], push)
+    assert (belief.mean.std(0) > 0.7).all()
+    assert (belief.mean.std(0) < 1.4).all()
+
+
+def test_an_identity_takes_pushes_whole():
+    assert torch.equal(input_gain(make_transition("dense", DIM, "identity")), torch.ones(DIM))
+    assert torch.equal(input_gain(ModalTransition(DIM, INITIALS["identity"](DIM))), torch.ones(DIM))
+
+
+@pytest.mark.parametrize(
+    ("kind", "init", "message"),
+    [("densely", "identity", "did you mean dense"), ("dense", "identty", "did you mean identity")],
+)
+def test_unknown_names(kind, init, message):
+    with pytest.raises(UserError, match=message):
+        make_transition(kind, DIM, init)
