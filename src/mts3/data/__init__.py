@@ -1,0 +1,35 @@
+"""Files -> trajectories -> parts -> sequences."""
+
+from mts3.data.columns import Columns
+from mts3.data.describe import Channel, Summary, describe, describe_channels, describe_known
+from mts3.data.importing import import_files
+from mts3.data.load import DATASETS, load_dataset
+from mts3.data.masks import context_mask, imputation_mask, random_step_mask
+from mts3.data.native import save_dataset
+from mts3.data.sequences import SequenceDataset
+from mts3.data.splits import Splits, leave_out_short, split
+from mts3.data.statistics import fit_normalizer
+from mts3.data.trajectory import Dataset, Trajectory
+
+__all__ = [
+    "DATASETS",
+    "Channel",
+    "Columns",
+    "Dataset",
+    "SequenceDataset",
+    "Splits",
+    "Summary",
+    "Trajectory",
+    "context_mask",
+    "describe",
+    "describe_channels",
+    "describe_known",
+    "fit_normalizer",
+    "import_files",
+    "imputation_mask",
+    "leave_out_short",
+    "load_dataset",
+    "random_step_mask",
+    "save_dataset",
+    "split",
+]

@@ -1,0 +1,142 @@
+"""Rows of a file with ids and times -> trajectories of a data set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mts3.data.trajectory import Dataset, Trajectory, as_float32
+from mts3.errors import UserError
+
+# Clocks jitter; beyond this share of the median step a recording counts as irregular.
+TIME_TOLERANCE = 0.1
+
+
+def assemble(
+    path: Path,
+    obs: np.ndarray,
+    actions: np.ndarray,
+    obs_names: tuple[str, ...],
+    action_names: tuple[str, ...],
+    ids: np.ndarray | None,
+    times: np.ndarray | None,
+    sample_time: float | None,
+) -> Dataset:
+    """One data set out of the rows of a file.
+
+    Args:
+        path: Gives the name.
+        obs: (R, O), NaN = not observed.
+        actions: (R, A).
+        obs_names, action_names: One a column.
+        ids: (R,) what tells trajectories apart, in any order of rows; None: one recording.
+        times: (R,) seconds; None: no times.
+        sample_time: Seconds per step; None takes the median step of `times`, or 1.
+
+    Raises:
+        UserError: for times that do not increase regularly, and for all that Trajectory and Dataset refuse.
+    """
+    if len(obs) == 0:
+        raise UserError(f"{path} has a header and no rows; expected at least 2 rows of data")
+    # Before the split into trajectories: a float32 array is then kept as it is, its pieces are views.
+    obs, actions = as_float32(obs, f"observations in {path}"), as_float32(actions, f"actions in {path}")
+    trajectories, steps = [], []
+    for name, rows in _groups(ids, path.stem):
+        trajectories.append(Trajectory(obs[rows], actions[rows], name))
+        if times is not None:
+            steps.append(regular_step(times[rows], f"trajectory '{name}' of {path}"))
+    if steps and not np.allclose(steps, np.median(steps), rtol=TIME_TOLERANCE, atol=0.0):
+        raise UserError(
+            f"trajectories of {path} are sampled every {min(steps):g} to {max(steps):g} s; resample them alike"
+        )
+    measured = float(np.median(steps)) if steps else 1.0
+    return Dataset(
+        name=path.stem,
+        trajectories=tuple(trajectories),
+        obs_names=obs_names,
+        action_names=action_names,
+        sample_time=sample_time or measured,
+    )
+
+
+def regular_step(times: np.ndarray, where: str) -> float:
+    """The median step of `times` (R,), in seconds.
+
+    Raises:
+        UserError: if a time is missing, does not increase, or if a step differs by more than 10 % from the median.
+    """
+    missing = np.flatnonzero(~np.isfinite(times))
+    if len(missing):
+        raise UserError(f"{where}: the time in row {missing[0]} is missing; expected a time in every row")
+    steps = np.diff(times)
+    if len(steps) == 0:
+        raise UserError(f"{where} has 1 row; expected at least 2: leave it out or give more data")
+    if (steps <= 0).any():
+        row = int(np.argmax(steps <= 0)) + 1
+        raise UserError(
+            f"{where}: the time goes from {times[row - 1]:g} to {times[row]:g} at row {row}; expected it to increase: "
+            "sort the rows, or name the column that tells trajectories apart with data.columns.trajectory=NAME"
+        )
+    median = float(np.median(steps))
+    off = np.abs(steps - median) > TIME_TOLERANCE * median
+    if off.any():
+        row = int(np.argmax(off)) + 1
+        raise UserError(
+            f"{where}: irregular times, {int(off.sum())} of {len(steps)} steps differ by more than 10 % from "
+            f"the median of {median:g} s, first at row {row} ({steps[row - 1]:g} s); expected regular sampling: "
+            "resample first, with NaN observations where nothing was measured"
+        )
+    return median
+
+
+def join(datasets: list[Dataset], name: str) -> Dataset:
+    """One data set out of several with the same channels; trajectories are named FILE/TRAJECTORY where needed.
+
+    Raises:
+        UserError: if channels or sampling times differ.
+    """
+    first = datasets[0]
+    for other in datasets[1:]:
+        if (other.obs_names, other.action_names) != (first.obs_names, first.action_names):
+            raise UserError(
+                f"'{first.name}' has the channels {', '.join(first.obs_names + first.action_names)} and '{other.name}' "
+                f"{', '.join(other.obs_names + other.action_names)}: give files with the same columns"
+            )
+        if not np.isclose(other.sample_time, first.sample_time, rtol=TIME_TOLERANCE, atol=0.0):
+            raise UserError(
+                f"'{first.name}' is sampled every {first.sample_time:g} s and '{other.name}' every "
+                f"{other.sample_time:g} s; resample them alike"
+            )
+    if len(datasets) == 1:
+        return replace(first, name=name)
+    trajectories: list[Trajectory] = []
+    test_names: list[str] = []
+    for number, dataset in enumerate(datasets):
+        # Files of one name in several folders stay apart by their number.
+        repeated = sum(other.name == dataset.name for other in datasets) > 1
+        prefix = f"{dataset.name}.{number}" if repeated else dataset.name
+        rename = {t.name: prefix if t.name == dataset.name else f"{prefix}/{t.name}" for t in dataset.trajectories}
+        trajectories += [replace(t, name=rename[t.name]) for t in dataset.trajectories]
+        test_names += [rename[test] for test in dataset.test_names]
+    return replace(
+        first,
+        name=name,
+        trajectories=tuple(trajectories),
+        test_names=tuple(test_names),
+        attribution="\n".join(dict.fromkeys(d.attribution for d in datasets if d.attribution)),
+    )
+
+
+def _groups(ids: np.ndarray | None, stem: str) -> list[tuple[str, slice | np.ndarray]]:
+    """(name, rows) of each trajectory, in order of first appearance; rows keep the order of the file."""
+    if ids is None:
+        return [(stem, slice(None))]
+    values, first, which = np.unique(ids, return_index=True, return_inverse=True)
+    groups: list[tuple[str, slice | np.ndarray]] = []
+    for group in np.argsort(first):
+        rows = np.flatnonzero(which == group)
+        together = len(rows) == rows[-1] - rows[0] + 1
+        groups.append((str(values[group]), slice(int(rows[0]), int(rows[-1]) + 1) if together else rows))
+    return groups

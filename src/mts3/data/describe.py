@@ -1,0 +1,102 @@
+"""What `mts3 data list` and `mts3 data show` print: rows of plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mts3.data.load import DATASETS, load_dataset
+from mts3.data.trajectory import Dataset
+from mts3.errors import UserError
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One line about a data set.
+
+    Attributes:
+        name: Of the set.
+        trajectories, rows: How many; rows over all trajectories.
+        obs_dim, action_dim: Channels.
+        sample_time: Seconds per step.
+        missing: Share of observations that are NaN, 0 to 1.
+        attribution: Source and licence.
+    """
+
+    name: str
+    trajectories: int
+    rows: int
+    obs_dim: int
+    action_dim: int
+    sample_time: float
+    missing: float
+    attribution: str
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One line about a channel: `kind` is "obs" or "action"; statistics over all rows that were observed."""
+
+    name: str
+    kind: str
+    unit: str
+    mean: float
+    std: float
+    min: float
+    max: float
+    missing: float
+
+
+def describe(dataset: Dataset) -> Summary:
+    """The summary of a data set."""
+    rows = sum(len(t) for t in dataset.trajectories)
+    missing = sum(int(np.isnan(t.obs).sum()) for t in dataset.trajectories)
+    return Summary(
+        name=dataset.name,
+        trajectories=len(dataset.trajectories),
+        rows=rows,
+        obs_dim=dataset.obs_dim,
+        action_dim=dataset.action_dim,
+        sample_time=dataset.sample_time,
+        missing=missing / (rows * dataset.obs_dim),
+        attribution=dataset.attribution,
+    )
+
+
+def describe_channels(dataset: Dataset) -> list[Channel]:
+    """One row a channel, observations first."""
+    blocks = (
+        ("obs", dataset.obs_names, dataset.obs_units, [t.obs for t in dataset.trajectories]),
+        ("action", dataset.action_names, dataset.action_units, [t.actions for t in dataset.trajectories]),
+    )
+    return [
+        _channel(name, kind, unit, np.concatenate([array[:, i] for array in arrays]))
+        for kind, names, units, arrays in blocks
+        for i, (name, unit) in enumerate(zip(names, units, strict=True))
+    ]
+
+
+def describe_known() -> list[tuple[str, Summary | str]]:
+    """(name, summary) of every set known by name; where one is not at hand, what to do takes the summary's place."""
+    known: list[tuple[str, Summary | str]] = []
+    for name in DATASETS:
+        try:
+            known.append((name, describe(load_dataset(name))))
+        except UserError as error:
+            known.append((name, str(error)))
+    return known
+
+
+def _channel(name: str, kind: str, unit: str, values: np.ndarray) -> Channel:
+    seen = values[~np.isnan(values)].astype(np.float64)
+    return Channel(
+        name=name,
+        kind=kind,
+        unit=unit,
+        mean=float(seen.mean()),
+        std=float(seen.std()),
+        min=float(seen.min()),
+        max=float(seen.max()),
+        missing=1.0 - len(seen) / len(values),
+    )

@@ -1,0 +1,72 @@
+"""Which steps a model may see. True = observed. Every draw comes from the generator that is passed."""
+
+from __future__ import annotations
+
+import torch
+
+from mts3.types import Bool, Tensor
+
+STEP_DROP_RATE = 0.15
+
+
+def imputation_mask(
+    batch_size: int,
+    steps: int,
+    window_len: int,
+    window_drop_rate: float,
+    step_drop_rate: float = STEP_DROP_RATE,
+    generator: torch.Generator | None = None,
+) -> Bool[Tensor, "B T"]:
+    """Imputation training: whole windows and single steps are hidden.
+
+    Each sequence draws its own p ~ U(0, window_drop_rate) and hides each of its windows with probability p, never
+    the first; each step is then hidden with probability `step_drop_rate`, in every window.
+
+    Args:
+        batch_size: Sequences B.
+        steps: Steps T, any number; the last window may be short.
+        window_len: Steps H of a window.
+        window_drop_rate: w in [0, 1], raised over the curriculum.
+        step_drop_rate: In [0, 1].
+        generator: Source of randomness; the mask lies on its device. None uses torch's default.
+
+    Raises:
+        ValueError: for a rate outside [0, 1] or a window of no steps.
+    """
+    _check_rate("window_drop_rate", window_drop_rate)
+    _check_rate("step_drop_rate", step_drop_rate)
+    if window_len < 1:
+        raise ValueError(f"window_len is {window_len}; expected at least 1")
+    windows = -(-steps // window_len)
+    rate = window_drop_rate * _uniform((batch_size, 1), generator)
+    keep_window = _uniform((batch_size, windows), generator) >= rate
+    keep_window[:, :1] = True
+    keep_window_step = keep_window.repeat_interleave(window_len, dim=1)[:, :steps]
+    return keep_window_step & (_uniform((batch_size, steps), generator) >= step_drop_rate)
+
+
+def random_step_mask(
+    batch_size: int, steps: int, drop_rate: float, generator: torch.Generator | None = None
+) -> Bool[Tensor, "B T"]:
+    """Each step hidden with probability `drop_rate`, independently: the imputation score uses 0.5.
+
+    Raises:
+        ValueError: for a rate outside [0, 1].
+    """
+    _check_rate("drop_rate", drop_rate)
+    return _uniform((batch_size, steps), generator) >= drop_rate
+
+
+def context_mask(steps: int, context_len: int) -> Bool[Tensor, " T"]:
+    """True for the first `context_len` steps: the long-horizon protocol hides everything later."""
+    return torch.arange(steps) < context_len
+
+
+def _uniform(shape: tuple[int, int], generator: torch.Generator | None) -> Tensor:
+    """Draws from [0, 1) on the generator's device."""
+    return torch.rand(shape, generator=generator, device=generator.device if generator else None)
+
+
+def _check_rate(name: str, rate: float) -> None:
+    if not 0.0 <= rate <= 1.0:
+        raise ValueError(f"{name} is {rate}; expected a probability in [0, 1]")

@@ -1,0 +1,89 @@
+"""Whole trajectories in, training sequences out, cut when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mts3.data.trajectory import Trajectory
+from mts3.errors import UserError
+from mts3.normalizer import Normalizer
+
+
+class SequenceDataset(torch.utils.data.Dataset[dict[str, Tensor]]):
+    """Sequences of one length out of trajectories of any length, normalized.
+
+    Sequence starts lie `stride` rows apart; the last sequence of a trajectory ends at its last row, overlapping its
+    predecessor where it must, so that every row is used (for strides up to `sequence_len`). A trajectory of
+    `sequence_len` rows or fewer is one sequence, padded at the end with NaN observations and zero actions.
+
+    Args:
+        trajectories: Kept as they are; rows are copied only for the sequence that is asked for.
+        normalizer: Applied to each sequence.
+        sequence_len: Steps T of a sequence: T + 1 observations and the T actions between them.
+        stride: Rows between the starts of neighbours.
+
+    Item i is {"obs": (T + 1, O) float32 normalized, NaN where not observed, "actions": (T, A) float32 normalized}.
+    """
+
+    def __init__(self, trajectories: Sequence[Trajectory], normalizer: Normalizer, sequence_len: int, stride: int):
+        if not trajectories:
+            raise UserError("cannot cut sequences: no trajectory was given; expected at least one")
+        if sequence_len < 1 or stride < 1:
+            raise UserError(f"sequence_len is {sequence_len} and stride is {stride}; expected at least 1 each")
+        self.trajectories = tuple(trajectories)
+        self.normalizer = normalizer
+        self.sequence_len = sequence_len
+        self.stride = stride
+        self._index = [
+            (number, start)
+            for number, trajectory in enumerate(self.trajectories)
+            for start in _starts(len(trajectory), sequence_len, stride)
+        ]
+
+    @property
+    def obs_dim(self) -> int:
+        """Number of observed channels O."""
+        return self.trajectories[0].obs.shape[1]
+
+    @property
+    def action_dim(self) -> int:
+        """Number of action channels A."""
+        return self.trajectories[0].actions.shape[1]
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        trajectory, start = self.locate(index)
+        stop = start + self.sequence_len
+        # The trajectory's last action acts on nothing: it is never handed out.
+        actions = trajectory.actions[start : min(stop, len(trajectory) - 1)]
+        obs = self.normalizer.normalize_obs(trajectory.obs[start : stop + 1])
+        actions = self.normalizer.normalize_actions(actions)
+        return {
+            "obs": torch.from_numpy(_pad(obs, self.sequence_len + 1, np.nan)),
+            "actions": torch.from_numpy(_pad(actions, self.sequence_len, 0.0)),
+        }
+
+    def locate(self, index: int) -> tuple[Trajectory, int]:
+        """Where sequence `index` comes from: its trajectory and its first row there."""
+        number, start = self._index[index]
+        return self.trajectories[number], start
+
+
+def _starts(length: int, sequence_len: int, stride: int) -> list[int]:
+    """First rows of the sequences of a trajectory with `length` rows."""
+    last = max(length - (sequence_len + 1), 0)
+    starts = list(range(0, last + 1, stride))
+    return starts if starts[-1] == last else [*starts, last]
+
+
+def _pad(array: np.ndarray, length: int, value: float) -> np.ndarray:
+    """`array` with rows of `value` at its end, up to `length` rows."""
+    if len(array) == length:
+        return array
+    return np.concatenate([array, np.full((length - len(array), array.shape[1]), value, dtype=array.dtype)])

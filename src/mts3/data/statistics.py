@@ -1,0 +1,67 @@
+"""The statistics a normalizer carries, from the training part alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mts3.data.trajectory import Trajectory
+from mts3.errors import UserError
+from mts3.normalizer import Normalizer
+
+# A channel whose spread is below this share of its largest magnitude is constant: float32 resolves 6e-8 of the
+# magnitude, so that what varies below is mostly rounding, and dividing by it would feed unit-variance noise to a model.
+RELATIVE_STD_FLOOR = 1e-5
+
+
+def fit_normalizer(
+    trajectories: Sequence[Trajectory], obs_names: Sequence[str] = (), action_names: Sequence[str] = ()
+) -> tuple[Normalizer, list[str]]:
+    """Mean and standard deviation per channel, over everything observed in `trajectories`.
+
+    NaN observations are left out, and so is the last action of each trajectory, which acts on nothing.
+    A constant channel gets std 1: it becomes zero, or the plain difference where it moves later on.
+
+    Args:
+        trajectories: The training part.
+        obs_names, action_names: For the report and for errors; () numbers the channels.
+
+    Returns: The normalizer, and the names of the constant channels as "obs 'x'" or "action 'u'".
+
+    Raises:
+        UserError: if a channel is never observed in `trajectories`, or there is none.
+    """
+    if not trajectories:
+        raise UserError("cannot normalize: the training part holds no trajectory; expected at least one")
+    obs_mean, obs_std, obs_constant = _moments([t.obs for t in trajectories], "obs", obs_names)
+    action_mean, action_std, action_constant = _moments([t.actions[:-1] for t in trajectories], "action", action_names)
+    return Normalizer(obs_mean, obs_std, action_mean, action_std), obs_constant + action_constant
+
+
+def _moments(arrays: list[np.ndarray], kind: str, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """float32 (mean, std) over the rows of all `arrays`, and the names of constant channels.
+
+    Two passes in float64, one array at a time: no second copy of the data, no cancellation far from zero.
+    """
+    width = arrays[0].shape[1]
+    label = [f"{kind} '{names[i] if names else i}'" for i in range(width)]
+    count, total, largest = np.zeros(width), np.zeros(width), np.zeros(width)
+    for array in arrays:
+        seen = ~np.isnan(array)
+        count += seen.sum(0)
+        total += np.where(seen, array, 0.0).sum(0, dtype=np.float64)
+        largest = np.maximum(largest, np.where(seen, np.abs(array), 0.0).max(0, initial=0.0))
+    if (count == 0).any():
+        raise UserError(
+            f"{label[int(np.argmin(count))]} is never observed in the training part; "
+            "leave the channel out, or choose other split_fractions or another seed"
+        )
+    mean = total / count
+    square = np.zeros(width)
+    for array in arrays:
+        square += np.nansum((array.astype(np.float64) - mean) ** 2, axis=0)
+    std = np.sqrt(square / count)
+    constant = std <= RELATIVE_STD_FLOOR * largest
+    std[constant] = 1.0
+    return mean.astype(np.float32), std.astype(np.float32), [label[i] for i in np.flatnonzero(constant)]

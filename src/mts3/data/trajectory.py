@@ -1,0 +1,175 @@
+"""Recordings: a trajectory, and a named collection of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mts3.errors import UserError
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One uninterrupted recording, in physical units.
+
+    Integers, booleans and float64 are converted to float32; float32 arrays are kept as they are, without a copy.
+
+    Attributes:
+        obs: (T, O) float32. NaN = not observed.
+        actions: (T, A) float32, finite; actions[t] acts between obs[t] and obs[t+1], so the last row is never used.
+            T - 1 rows are accepted (the last one is then held), and A may be 0.
+        name: Unique within its data set; errors name it.
+
+    Raises:
+        UserError: for shapes that do not fit, text or object arrays, an infinite value, or NaN in the actions.
+    """
+
+    obs: np.ndarray
+    actions: np.ndarray
+    name: str
+
+    def __post_init__(self) -> None:
+        obs = as_float32(self.obs, f"obs of trajectory '{self.name}'")
+        actions = as_float32(self.actions, f"actions of trajectory '{self.name}'")
+        if obs.ndim != 2 or actions.ndim != 2 or len(actions) not in (len(obs), len(obs) - 1):
+            raise UserError(
+                f"trajectory '{self.name}' has obs {obs.shape} and actions {actions.shape}; expected (T, obs_dim) and "
+                "(T, action_dim) or (T-1, action_dim): one row a step, one column a channel"
+            )
+        if len(obs) < 2 or obs.shape[1] == 0:
+            raise UserError(
+                f"trajectory '{self.name}' has obs {obs.shape}; expected at least 2 rows and 1 column: "
+                "leave it out or give more data"
+            )
+        _refuse_infinite(obs, f"obs of trajectory '{self.name}'")
+        object.__setattr__(self, "obs", obs)
+        object.__setattr__(self, "actions", _complete_actions(actions, len(obs), self.name))
+
+    def __len__(self) -> int:
+        return len(self.obs)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Trajectories with the same channels at the same sampling time.
+
+    Attributes:
+        name: Name of the set.
+        trajectories: At least one.
+        obs_names, action_names: One name a channel, without repetition.
+        sample_time: Seconds per step.
+        attribution: Source and licence; "" for the user's own data.
+        obs_units, action_units: One unit a channel, "" where unknown; () means all unknown.
+        test_names: Names of the trajectories which the source reserves for testing; () where it reserves none.
+
+    Raises:
+        UserError: for channels that differ between trajectories, a channel that is never observed, or no data.
+    """
+
+    name: str
+    trajectories: tuple[Trajectory, ...]
+    obs_names: tuple[str, ...]
+    action_names: tuple[str, ...]
+    sample_time: float
+    attribution: str = ""
+    obs_units: tuple[str, ...] = ()
+    action_units: tuple[str, ...] = ()
+    test_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.trajectories:
+            raise UserError(f"data set '{self.name}' holds no trajectory; expected at least one")
+        if not (np.isfinite(self.sample_time) and self.sample_time > 0):
+            raise UserError(
+                f"data set '{self.name}' has sample_time {self.sample_time}; expected seconds per step, > 0"
+            )
+        object.__setattr__(self, "obs_units", self.obs_units or ("",) * len(self.obs_names))
+        object.__setattr__(self, "action_units", self.action_units or ("",) * len(self.action_names))
+        self._check_names()
+        self._check_channels()
+
+    @property
+    def obs_dim(self) -> int:
+        """Number of observed channels O."""
+        return len(self.obs_names)
+
+    @property
+    def action_dim(self) -> int:
+        """Number of action channels A; 0 for an unactuated system."""
+        return len(self.action_names)
+
+    def _check_names(self) -> None:
+        for kind, names, units in (
+            ("obs", self.obs_names, self.obs_units),
+            ("action", self.action_names, self.action_units),
+        ):
+            if len(set(names)) != len(names):
+                repeated = sorted({name for name in names if names.count(name) > 1})
+                raise UserError(
+                    f"data set '{self.name}' repeats the {kind} channel '{repeated[0]}'; name each one once"
+                )
+            if len(units) != len(names):
+                raise UserError(f"data set '{self.name}' has {len(names)} {kind} channels and {len(units)} units")
+        names = [trajectory.name for trajectory in self.trajectories]
+        if len(set(names)) != len(names):
+            raise UserError(f"data set '{self.name}' has two trajectories of one name; name each differently")
+        unknown = set(self.test_names) - set(names)
+        if unknown:
+            raise UserError(f"data set '{self.name}' has no test trajectory '{sorted(unknown)[0]}'")
+
+    def _check_channels(self) -> None:
+        observed = np.zeros(self.obs_dim, dtype=bool)
+        for trajectory in self.trajectories:
+            dims = trajectory.obs.shape[1], trajectory.actions.shape[1]
+            if dims != (self.obs_dim, self.action_dim):
+                raise UserError(
+                    f"trajectory '{trajectory.name}' has {dims[0]} obs and {dims[1]} action channels; data set "
+                    f"'{self.name}' has {self.obs_dim} and {self.action_dim}: give every trajectory the same channels"
+                )
+            if not observed.all():
+                observed |= (~np.isnan(trajectory.obs)).any(0)
+        if not observed.all():
+            silent = ", ".join(f"'{name}'" for name, seen in zip(self.obs_names, observed, strict=True) if not seen)
+            raise UserError(f"data set '{self.name}': obs channel {silent} is NaN in every row; leave it out of obs")
+
+
+def as_float32(array: np.ndarray, what: str) -> np.ndarray:
+    """`array` in float32, without a copy where it is float32 already.
+
+    Raises:
+        UserError: for text, objects, dates or complex numbers, and for numbers beyond the range of float32.
+    """
+    array = np.asarray(array)
+    if array.dtype.kind not in "fiub":
+        raise UserError(f"{what} are of type {array.dtype}; expected numbers: convert or leave out what is text")
+    if array.dtype == np.float32:
+        return array
+    with np.errstate(over="ignore"):
+        single = array.astype(np.float32)
+    if np.isinf(single).any() and not np.isinf(array).any():
+        raise UserError(f"{what} exceed the range of float32 (3e38); choose larger units")
+    return single
+
+
+def _refuse_infinite(array: np.ndarray, what: str) -> None:
+    bad = np.argwhere(np.isinf(array))
+    if len(bad):
+        row, channel = bad[0]
+        raise UserError(
+            f"{what} are infinite in row {row}, channel {channel}; expected numbers, or NaN where not observed"
+        )
+
+
+def _complete_actions(actions: np.ndarray, steps: int, name: str) -> np.ndarray:
+    """(T, A) finite actions. The last row acts on nothing, so it is held where it is missing or NaN."""
+    bad = np.argwhere(~np.isfinite(actions[: steps - 1]))
+    if len(bad):
+        row, channel = bad[0]
+        raise UserError(
+            f"actions of trajectory '{name}' are NaN or infinite in row {row}, channel {channel}; "
+            "expected a number in every row: an action is always known, fill the gap or cut the trajectory there"
+        )
+    if len(actions) == steps and np.isfinite(actions[-1]).all():
+        return actions
+    return np.concatenate([actions[: steps - 1], actions[steps - 2 : steps - 1]])

@@ -1,0 +1,140 @@
+"""A picture of a data set: a few trajectories, one strip a channel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mts3.data import Dataset, Trajectory, describe
+from mts3.files import write_aside
+
+SHOWN_TRAJECTORIES = 3
+STRIPS_PER_COLUMN = 10
+# Beyond this many rows a strip shows the least and the largest value of each bin: spikes stay visible.
+BINS = 1500
+INK, FAINT, GAP = "#2b2f36", "#d9dce1", "#f2c14e"
+OBS_COLOURS = ("#1f5fa8", "#5aa0d8", "#0f2f55")
+ACTION_COLOURS = ("#b5502b", "#e39a6f", "#6b2a12")
+TIME_UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
+
+
+def show_dataset(dataset: Dataset, path: str | Path) -> Path:
+    """Draw a few trajectories, observations in blue and actions in red, one strip a channel.
+
+    Strips share the time axis. Where an observation is missing in a shown trajectory the line breaks, and a yellow
+    mark stands under the strip.
+
+    Args:
+        dataset: What to show; of several trajectories, up to three that lie evenly over the set.
+        path: The picture; its ending chooses the format.
+
+    Raises:
+        UserError: if the picture cannot be written.
+    """
+    path = Path(path)
+    number = np.unique(np.linspace(0, len(dataset.trajectories) - 1, SHOWN_TRAJECTORIES).astype(int))
+    shown = [dataset.trajectories[i] for i in number]
+    scale, unit = _time_unit(max(len(t) for t in shown) * dataset.sample_time / 3)
+    figure, columns = _grid(dataset)
+    for strips in columns:
+        for axes, (kind, channel) in strips:
+            _strip(axes, shown, kind, channel, dataset.sample_time / scale)
+            _label(axes, dataset, kind, channel)
+        for axes, _ in strips[:-1]:
+            axes.tick_params(labelbottom=False)
+        strips[-1][0].set_xlabel(f"time ({unit})", fontsize=8, color=INK)
+    _title(figure, dataset, shown)
+    try:
+        with write_aside(path) as aside:
+            figure.savefig(aside, dpi=150, facecolor="white")
+    finally:
+        plt.close(figure)
+    return path
+
+
+def _grid(dataset: Dataset) -> tuple[Figure, list[list[tuple[Axes, tuple[str, int]]]]]:
+    """A figure, and for each of its columns the (axes, channel) of its strips from the top."""
+    blocks: list[list[tuple[str, int]]] = []
+    for kind, count in (("obs", dataset.obs_dim), ("action", dataset.action_dim)):
+        parts = -(-count // STRIPS_PER_COLUMN)
+        blocks += [[(kind, int(i)) for i in part] for part in np.array_split(np.arange(count), parts)] if count else []
+    rows = max(len(block) for block in blocks)
+    figure = plt.figure(figsize=(max(7.0, 4.6 * len(blocks)), 1.4 + 0.95 * max(rows, 2)), layout="constrained")
+    grid = figure.add_gridspec(1, len(blocks))
+    columns = []
+    for place, block in enumerate(blocks):
+        strips = grid[place].subgridspec(len(block), 1, hspace=0.08)
+        axes: list[Axes] = []
+        for i in range(len(block)):
+            axes.append(figure.add_subplot(strips[i], sharex=axes[0] if axes else None))
+        columns.append(list(zip(axes, block, strict=True)))
+    return figure, columns
+
+
+def _strip(axes: Axes, shown: list[Trajectory], kind: str, channel: int, step: float) -> None:
+    colours = OBS_COLOURS if kind == "obs" else ACTION_COLOURS
+    for trajectory, colour in zip(shown, colours, strict=False):
+        # The last action acts on nothing.
+        values = trajectory.obs[:, channel] if kind == "obs" else trajectory.actions[:-1, channel]
+        rows, drawn = _thin(values)
+        axes.plot(rows * step, drawn, color=colour, linewidth=0.9)
+        # A single observation between two gaps is no line: a dot shows it.
+        alone = ~np.isnan(drawn) & np.isnan(np.r_[np.nan, drawn[:-1]]) & np.isnan(np.r_[drawn[1:], np.nan])
+        axes.plot(rows[alone] * step, drawn[alone], ".", color=colour, markersize=2.5)
+        for first, last in _gaps(values):
+            axes.axvspan((first - 0.5) * step, (last + 0.5) * step, ymax=0.07, color=GAP, linewidth=0)
+    axes.margins(x=0.01, y=0.12)
+
+
+def _label(axes: Axes, dataset: Dataset, kind: str, channel: int) -> None:
+    names, units = (
+        (dataset.obs_names, dataset.obs_units) if kind == "obs" else (dataset.action_names, dataset.action_units)
+    )
+    unit = f" ({units[channel]})" if units[channel] else ""
+    axes.set_title(names[channel] + unit, loc="left", fontsize=8, color=INK, pad=2)
+    axes.tick_params(labelsize=7, colors=INK, length=2)
+    axes.locator_params(axis="y", nbins=3)
+    axes.grid(color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+
+
+def _title(figure: Figure, dataset: Dataset, shown: list[Trajectory]) -> None:
+    summary = describe(dataset)
+    scale, unit = _time_unit(summary.sample_time)
+    parts = [f"{summary.rows:,} steps of {summary.sample_time / scale:g} {unit}"]
+    if summary.trajectories > 1:
+        parts.insert(0, f"{len(shown)} of {summary.trajectories:,} trajectories")
+    if summary.missing:
+        parts.append(f"{100 * summary.missing:.2g} % of the observations missing (yellow)")
+    colours = "observations blue, actions red" if dataset.action_dim else "observations blue, no actions"
+    text = f"{dataset.name}: {', '.join(parts)}\n{colours}"
+    figure.suptitle(text, x=0.01, ha="left", fontsize=10, color=INK)
+
+
+def _time_unit(seconds: float) -> tuple[float, str]:
+    """The largest unit that is not longer than `seconds`, and its length; seconds for what is shorter."""
+    return next((entry for entry in reversed(TIME_UNITS) if seconds >= entry[0]), TIME_UNITS[0])
+
+
+def _thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers and values to draw: all of them, or the least and the largest of each bin where there are many."""
+    if len(values) <= 2 * BINS:
+        return np.arange(len(values)), values
+    edges = np.linspace(0, len(values), BINS, endpoint=False).astype(int)
+    extremes = np.stack([np.fmin.reduceat(values, edges), np.fmax.reduceat(values, edges)], axis=1)
+    return np.repeat(edges, 2), extremes.ravel()
+
+
+def _gaps(values: np.ndarray) -> list[tuple[int, int]]:
+    """First and last row of each run of missing values; neighbours closer than a drawn bin count as one."""
+    missing = np.flatnonzero(np.isnan(values))
+    if len(missing) == 0:
+        return []
+    breaks = np.flatnonzero(np.diff(missing) > max(1, len(values) // BINS))
+    return list(zip(missing[np.r_[0, breaks + 1]], missing[np.r_[breaks, len(missing) - 1]], strict=True))

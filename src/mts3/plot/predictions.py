@@ -1,0 +1,142 @@
+"""What a model foresaw, against what happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from mts3.plot import style
+from mts3.plot.read import read_metrics, read_predictions
+
+MOST_CHANNELS, MOST_SEQUENCES = 4, 3
+# Half widths of the central 50 % and 90 % intervals of a Gaussian, in standard deviations.
+HALF_50, HALF_90 = 0.6744898, 1.6448536
+
+
+def plot_predictions(run_dir: str | Path, path: str | Path) -> Path:
+    """Truth, mean, 50 % and 90 % bands and the two baselines: a column a test sequence, a row a channel.
+
+    Of more than four channels the ones that move most after the context are shown: there persistence is no answer.
+
+    Args:
+        run_dir: A folder with metrics.json and predictions.npz.
+        path: The picture; its ending chooses the format.
+    Raises:
+        UserError: if a file is missing or unreadable, or the picture cannot be written.
+    """
+    arrays, metrics = read_predictions(run_dir), read_metrics(run_dir)
+    channels = _most_telling(arrays)
+    shown = min(len(arrays["obs"]), MOST_SEQUENCES)
+    figure = style.new_figure(2.9 * shown + 0.7, 1.35 * len(channels) + 0.85)
+    grid = figure.subplots(len(channels), shown, sharex=True, squeeze=False)
+    seconds, unit = style.time_unit(float(arrays["sample_time"]) * arrays["mean"].shape[1])
+    for column in range(shown):
+        for row, channel in enumerate(channels):
+            axes = grid[row, column]
+            _panel(axes, arrays, column, channel, float(arrays["sample_time"]) / seconds)
+            if column == 0:
+                axes.set_ylabel(_channel_label(arrays, channel), fontsize=style.NORMAL, color=style.INK)
+        grid[0, column].set_title(_origin(arrays, column), fontsize=style.SMALL, color=style.MUTED, loc="left")
+        grid[-1, column].set_xlabel(f"time after the context ({unit})", fontsize=style.NORMAL, color=style.INK)
+    figure.align_ylabels(grid[:, 0])
+    _legend(figure, metrics)
+    return style.save(figure, path)
+
+
+def _panel(axes: Axes, arrays: dict[str, np.ndarray], sequence: int, channel: int, step: float) -> None:
+    """One channel of one sequence; `step` is the sampling time in the unit of the axis."""
+    context = int(arrays["context_len"])
+    truth = arrays["obs"][sequence, :, channel]
+    time = (np.arange(len(truth)) - (context - 1)) * step  # 0 is the last observation that was seen
+    ahead = slice(context - 1, None)  # entry t is about obs[t+1]
+    mean = arrays["mean"][sequence, ahead, channel]
+    std = np.sqrt(arrays["var"][sequence, ahead, channel])
+    future = time[context:]
+    style.clean(axes)
+    axes.axvspan(time[0], 0.0, color=style.SHADE, linewidth=0, zorder=0)
+    for half, colour, level in ((HALF_90, style.BAND_90, 1.0), (HALF_50, style.BAND_50, 1.1)):
+        axes.fill_between(future, mean - half * std, mean + half * std, color=colour, linewidth=0, zorder=level)
+    for name, colour in (("persistence", style.PERSISTENCE), ("linear", style.LINEAR)):
+        line = arrays[name][sequence, ahead, channel]
+        axes.plot(future, line, color=colour, linewidth=0.9, linestyle=(0, (4, 2)), zorder=2)
+    axes.plot(future, mean, color=style.MODEL, linewidth=1.3, zorder=3)
+    axes.plot(time, truth, color=style.INK, linewidth=0.9, zorder=4)
+    _mark_context(axes, time, truth, arrays["obs_mask"][sequence, :, channel])
+    axes.set_xlim(time[0], time[-1])
+    axes.set_ylim(*_limits(truth, mean - HALF_90 * std, mean + HALF_90 * std))
+
+
+def _mark_context(axes: Axes, time: np.ndarray, truth: np.ndarray, seen: np.ndarray) -> None:
+    """A dot on the last value the model saw: what comes after was hidden."""
+    if seen.any():
+        last = np.flatnonzero(seen)[-1]
+        axes.plot(time[last], truth[last], "o", markersize=2.8, color=style.INK, zorder=5)
+
+
+def _limits(truth: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[float, float]:
+    """Room for the truth and the bands, but a band (or a baseline) that runs away must not flatten the truth."""
+    if np.isnan(truth).all():
+        return float(lower.min()), float(upper.max())
+    low, high = np.nanmin(truth), np.nanmax(truth)
+    room = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-12)
+    low = max(min(low, lower.min()), low - 1.0 * room)
+    high = min(max(high, upper.max()), high + 1.0 * room)
+    return float(low - 0.05 * room), float(high + 0.05 * room)
+
+
+def _most_telling(arrays: dict[str, np.ndarray]) -> list[int]:
+    """Up to `MOST_CHANNELS` channels, in their own order: those whose values spread most around the last one seen.
+
+    Measured in the spread the channel has in these sequences, so that units do not matter.
+    """
+    obs, context = arrays["obs"], int(arrays["context_len"])
+    channels = obs.shape[-1]
+    if channels <= MOST_CHANNELS:
+        return list(range(channels))
+    movement = np.empty(channels)
+    for channel in range(channels):
+        values = obs[..., channel]
+        error = values[:, context:] - arrays["persistence"][:, context - 1 :, channel]
+        observed, moved = values[~np.isnan(values)], error[~np.isnan(error)]
+        spread = observed.std() if len(observed) else 0.0
+        movement[channel] = np.sqrt(np.mean(moved**2)) / spread if len(moved) and spread > 0 else 0.0
+    return sorted(np.argsort(-movement, kind="stable")[:MOST_CHANNELS].tolist())
+
+
+def _channel_label(arrays: dict[str, np.ndarray], channel: int) -> str:
+    name, unit = str(arrays["obs_names"][channel]).replace("_", " "), str(arrays["obs_units"][channel])
+    return f"{name} ({unit})" if unit else name
+
+
+def _origin(arrays: dict[str, np.ndarray], sequence: int) -> str:
+    return f"{arrays['trajectory'][sequence]}, from row {arrays['first_row'][sequence]}"
+
+
+def _legend(figure: Figure, metrics: dict[str, Any]) -> None:
+    """One line above the panels."""
+    dashed = {"linewidth": 0.9, "linestyle": (0, (4, 2))}
+    handles = [
+        Line2D([], [], color=style.INK, linewidth=0.9, label="truth"),
+        Line2D([], [], color=style.MODEL, linewidth=1.3, label=str(metrics["model"])),
+        Patch(color=style.BAND_50, linewidth=0, label="50 %"),
+        Patch(color=style.BAND_90, linewidth=0, label="90 %"),
+        Line2D([], [], color=style.LINEAR, label="linear", **dashed),
+        Line2D([], [], color=style.PERSISTENCE, label="persistence", **dashed),
+        Patch(color=style.SHADE, linewidth=0, label="context"),
+    ]
+    figure.legend(
+        handles=handles,
+        loc="outside upper left",
+        ncols=4 if figure.get_figwidth() < 5 else len(handles),
+        frameon=False,
+        fontsize=style.SMALL,
+        labelcolor=style.INK,
+        handlelength=1.6,
+        columnspacing=1.3,
+    )

@@ -1,0 +1,53 @@
+"""One look for every figure of results: opaque white, thin axes, a palette that colour-blind readers can tell apart.
+
+Everything is set on the figure at hand; matplotlib's global state is neither read for style nor written.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mts3.files import write_aside
+
+INK, MUTED, RULE, SHADE = "#1f2328", "#6b7280", "#c9cdd3", "#f1f2f4"
+MODEL, LINEAR, PERSISTENCE = "#0072b2", "#d55e00", "#8a8f98"  # blue, vermilion (Okabe and Ito) and grey
+BAND_50, BAND_90 = "#8cc1e3", "#cfe5f4"  # opaque tints of MODEL: the same on every page
+SMALL, NORMAL, LARGE = 7.5, 8.5, 10.0
+_TIME_UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty white figure, sizes in inches; layout is constrained."""
+    return Figure(figsize=(width, height), facecolor="white", layout="constrained")
+
+
+def clean(axes: Axes) -> None:
+    """Two thin axes lines, small ticks, no box."""
+    axes.set_facecolor("white")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_linewidth(0.6)
+        axes.spines[side].set_color(MUTED)
+    axes.tick_params(width=0.6, length=2.5, color=MUTED, labelsize=SMALL, labelcolor=INK)
+    axes.locator_params(axis="y", nbins=5)
+
+
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The largest unit of which `seconds` holds at least three: (seconds per unit, its name)."""
+    return next((scale, name) for scale, name in reversed(_TIME_UNITS) if seconds >= 3 * scale or scale == 1.0)
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Write the figure at print resolution; its ending chooses the format.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    path = Path(path)
+    with write_aside(path) as aside:
+        figure.savefig(aside, dpi=200, facecolor="white")
+    return path

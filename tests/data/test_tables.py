@@ -1,0 +1,153 @@
+"""CSV and Parquet: the same table gives the same data set; bad tables give one line."""
+
+import sys
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from mts3.data import load_dataset
+from mts3.errors import UserError
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+MAPPING = {"obs": ["x [m]", "y"], "actions": "u", "time": "t", "trajectory": "run"}
+TABLE = {
+    "run": ["b", "b", "b", "a", "a"],
+    "t": [0.0, 0.5, 1.0, 7.0, 7.5],
+    "x [m]": [1.0, None, 3.0, 4.0, 5.0],
+    "y": [1.5, 2.5, 3.5, 4.5, 5.5],
+    "u": [0.0, 1.0, 0.0, 1.0, None],
+    "note": ["", "gap", "", "", ""],
+}
+
+
+def _write(path, table, delimiter=","):
+    if path.suffix == ".parquet":
+        pq.write_table(pa.table(table), path)
+    else:
+        rows = [
+            list(table),
+            *(["" if cell is None else str(cell) for cell in row] for row in zip(*table.values(), strict=True)),
+        ]
+        path.write_text("\n".join(delimiter.join(row) for row in rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(params=[".csv", ".parquet"])
+def suffix(request):
+    return request.param
+
+
+def test_a_mapped_table(tmp_path, suffix):
+    dataset = load_dataset("file", _write(tmp_path / f"log{suffix}", TABLE), MAPPING)
+    assert (dataset.name, dataset.obs_names, dataset.action_names) == ("log", ("x [m]", "y"), ("u",))
+    assert dataset.sample_time == 0.5
+    first, second = dataset.trajectories
+    assert (first.name, second.name) == ("b", "a")  # in the order of the file
+    np.testing.assert_array_equal(first.obs, [[1, 1.5], [np.nan, 2.5], [3, 3.5]])
+    assert first.actions.ravel().tolist() == [0, 1, 0]
+    assert second.actions.ravel().tolist() == [1, 1]  # the last one acts on nothing and is held
+
+
+def test_names_are_guessed_and_may_be_patterns(tmp_path, suffix):
+    table = {"o_1": [1.0, 2.0], "obs_2": [1.0, 2.0], "u_1": [0.0, 0.0], "other": [5.0, 5.0]}
+    path = _write(tmp_path / f"log{suffix}", table)
+    guessed = load_dataset(None, path)
+    assert (guessed.obs_names, guessed.action_names) == (("o_1", "obs_2"), ("u_1",))
+    assert guessed.sample_time == 1.0
+    mapped = load_dataset(None, path, {"obs": ["o*"], "sample_time": 0.25})
+    assert (mapped.obs_names, mapped.action_names, mapped.sample_time) == (("o_1", "obs_2", "other"), (), 0.25)
+
+
+def test_dates_are_times(tmp_path, suffix):
+    start = datetime(2024, 2, 28, 23, 50)
+    dates = [start + timedelta(minutes=5 * i) for i in range(6)]
+    stamps = dates if suffix == ".parquet" else [date.isoformat() for date in dates]
+    path = _write(tmp_path / f"log{suffix}", {"when": stamps, "obs_a": [1.0] * 6})
+    assert load_dataset(None, path, {"obs": "obs_a", "time": "when"}).sample_time == 300.0
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_delimiters_byte_order_mark_and_words_for_missing(tmp_path, delimiter):
+    table = {"obs_a": ["NaN", "NA", " 2 ", "null", "1e-3"], "z": ["", "x", "x", "x", "x"]}
+    path = _write(tmp_path / "log.csv", table, delimiter)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    obs = load_dataset(None, path).trajectories[0].obs
+    np.testing.assert_allclose(obs.ravel(), [np.nan, np.nan, 2, np.nan, 1e-3])
+
+
+def test_interleaved_trajectories_are_sorted_out(tmp_path, suffix):
+    table = {"id": [1, 2, 1, 2], "obs_a": [10.0, 20.0, 11.0, 21.0]}
+    dataset = load_dataset(None, _write(tmp_path / f"log{suffix}", table), {"trajectory": "id"})
+    assert [t.obs.ravel().tolist() for t in dataset.trajectories] == [[10, 11], [20, 21]]
+
+
+@pytest.mark.parametrize(
+    ("change", "mapping", "words"),
+    [
+        ({}, {"obs": "z"}, r"no column 'z'; it has run, t, x \[m\], y, u, note"),
+        ({}, {"obs": "y", "time": "clock"}, "no column 'clock'"),
+        ({}, {"obs": "z*"}, r"no column 'z\*'"),
+        ({}, None, r"which columns of .* are observations\? It has run, t,.*data.columns.obs="),
+        ({}, {"obs": "note"}, "column 'note' of .* has 'gap' in data row 2; expected a number"),
+        ({}, {"obs": "y", "colour": "u"}, "unknown key 'colour'"),
+        ({}, {"obs": 5}, "obs=5; expected a name"),
+        ({}, {"obs": "y", "time": ["t"]}, "expected the name of one column"),
+        ({}, {"obs": "y", "sample_time": -1}, "sample_time=-1"),
+        ({}, {"obs": "y", "time": "note"}, "expected seconds, or dates"),
+        ({}, {"obs": "y", "time": "t"}, "irregular times, 1 of 4 steps .* row 3 .*resample first"),
+        ({"t": [0.0, 0.5, 0.5, 7.0, 7.5]}, MAPPING, "goes from 0.5 to 0.5 at row 2; expected it to increase"),
+        ({"t": [0.0, 0.5, None, 7.0, 7.5]}, MAPPING, "time in row 2 is missing"),
+        ({"t": [0.0, 0.5, 1.0, 7.0, 9.0]}, MAPPING, "sampled every 0.5 to 2 s"),
+        ({"y": [None] * 5}, MAPPING, "'y' is NaN in every row"),
+        ({"u": [0.0, None, 0.0, 1.0, 1.0]}, MAPPING, "actions of trajectory 'b' are NaN or infinite in row 1"),
+        ({"y": [1.0, float("inf"), 1.0, 1.0, 1.0]}, MAPPING, "infinite in row 1, channel 1"),
+    ],
+)
+def test_bad_tables_are_one_clear_line(tmp_path, suffix, change, mapping, words):
+    table = TABLE | change
+    if suffix == ".parquet" and "y" in change and change["y"][0] is None:
+        table["y"] = pa.array(change["y"], type=pa.float64())
+    with pytest.raises(UserError, match=words) as error:
+        load_dataset("file", _write(tmp_path / f"log{suffix}", table), mapping)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("obs_a,obs_b\n", "a header and no rows"),
+        ("obs_a,obs_b\n1,2\n3\n", "1 cells in data row 2; its header has 2"),
+        ("\n1,2\n", "starts with an empty line"),
+        ("obs_a,obs_a\n1,2\n", "two columns 'obs_a'"),
+        ("obs_a,obs_b\n1,2\n", "at least 2 rows"),
+    ],
+)
+def test_bad_csv(tmp_path, text, words):
+    path = tmp_path / "log.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=words):
+        load_dataset(None, path)
+
+
+def test_a_csv_that_is_no_text(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"\xff\xfe\x00\x80" * 20)
+    with pytest.raises(UserError, match="no readable CSV"):
+        load_dataset(None, path)
+
+
+def test_a_truncated_parquet_file(tmp_path):
+    path = _write(tmp_path / "log.parquet", TABLE)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(UserError, match="no readable Parquet"):
+        load_dataset(None, path, MAPPING)
+
+
+def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
+    path = _write(tmp_path / "log.parquet", TABLE)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UserError, match=r'pip install "mts3\[data\]"'):
+        load_dataset(None, path, MAPPING)
