@@ -1,0 +1,34 @@
+# The two commands of the README. Everything they need is made here; only Python and make are expected.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Small batches gain nothing from a second thread, and a busy neighbour makes two spin.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/.installed  ## train and evaluate MTS3 on recorded data that ships in the package
+	$(BIN)/mts3 train experiment=demo
+
+test: $(VENV)/.installed-dev  ## run the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev  ## what every commit passes besides the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --constraint constraints.txt
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]" --constraint constraints.txt
+	touch $@ $(VENV)/.installed
+
+clean:  ## remove the environment
+	rm -rf $(VENV)
