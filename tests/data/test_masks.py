@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mts3.data import context_mask, imputation_mask, random_step_mask
+from mts3.data import context_mask, forecast_mask, imputation_mask, random_step_mask
 
 
 def _generator(seed: int = 0) -> torch.Generator:
@@ -66,3 +66,25 @@ def test_rates_that_are_none():
         random_step_mask(1, 4, -0.1)
     with pytest.raises(ValueError, match="window_len is 0"):
         imputation_mask(1, 4, 0, 0.5)
+
+
+def test_forecast_masks_show_whole_windows_and_then_nothing():
+    mask = forecast_mask(4000, 50, 20, 0.5, torch.Generator().manual_seed(0))
+    shown = mask.sum(1)
+    assert (mask == (torch.arange(50) < shown[:, None])).all()
+    counts = {int(n): int((shown == n).sum()) for n in shown.unique()}
+    assert set(counts) == {20, 40, 50}
+    assert counts[20] / 4000 == pytest.approx(1 / 6, abs=0.03)
+    assert counts[50] / 4000 == pytest.approx(1 / 2 + 1 / 6, abs=0.03)
+
+
+@pytest.mark.parametrize(("rate", "always"), [(0.0, True), (1.0, False)])
+def test_forecast_rate_at_its_ends(rate, always):
+    mask = forecast_mask(500, 60, 20, rate, torch.Generator().manual_seed(1))
+    assert mask[:, :20].all()
+    assert mask.all() == always
+
+
+def test_forecast_mask_names_a_rate_that_is_none():
+    with pytest.raises(ValueError, match=r"forecast_rate is 2\.0"):
+        forecast_mask(2, 10, 5, 2.0)

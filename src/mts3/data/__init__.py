@@ -4,7 +4,7 @@ from mts3.data.columns import Columns
 from mts3.data.describe import Channel, Summary, describe, describe_channels, describe_known
 from mts3.data.importing import import_files
 from mts3.data.load import DATASETS, load_dataset
-from mts3.data.masks import context_mask, imputation_mask, random_step_mask
+from mts3.data.masks import context_mask, forecast_mask, imputation_mask, random_step_mask
 from mts3.data.native import save_dataset
 from mts3.data.sequences import SequenceDataset
 from mts3.data.splits import Splits, leave_out_short, split
@@ -25,6 +25,7 @@ __all__ = [
     "describe_channels",
     "describe_known",
     "fit_normalizer",
+    "forecast_mask",
     "import_files",
     "imputation_mask",
     "leave_out_short",

@@ -35,14 +35,38 @@ def imputation_mask(
     """
     _check_rate("window_drop_rate", window_drop_rate)
     _check_rate("step_drop_rate", step_drop_rate)
-    if window_len < 1:
-        raise ValueError(f"window_len is {window_len}; expected at least 1")
+    _check_window(window_len)
     windows = -(-steps // window_len)
     rate = window_drop_rate * _uniform((batch_size, 1), generator)
     keep_window = _uniform((batch_size, windows), generator) >= rate
     keep_window[:, :1] = True
     keep_window_step = keep_window.repeat_interleave(window_len, dim=1)[:, :steps]
     return keep_window_step & (_uniform((batch_size, steps), generator) >= step_drop_rate)
+
+
+def forecast_mask(
+    batch_size: int, steps: int, window_len: int, forecast_rate: float, generator: torch.Generator | None = None
+) -> Bool[Tensor, "B T"]:
+    """Forecast training: a share of the sequences is hidden from some window on to the end.
+
+    Dropping windows at random almost never hides many in a row, yet the long-horizon protocol hides all but the
+    first two. With probability `forecast_rate` a sequence shows its first n windows, n uniform from 1 to all of
+    them, and nothing after; the others show everything.
+
+    Args:
+        batch_size, steps, window_len, generator: As in `imputation_mask`.
+        forecast_rate: In [0, 1].
+
+    Raises:
+        ValueError: for a rate outside [0, 1] or a window of no steps.
+    """
+    _check_rate("forecast_rate", forecast_rate)
+    _check_window(window_len)
+    windows = -(-steps // window_len)
+    shown = 1 + (_uniform((batch_size, 1), generator) * windows).long()
+    whole = _uniform((batch_size, 1), generator) >= forecast_rate
+    window = torch.arange(steps, device=shown.device) // window_len
+    return whole | (window < shown)
 
 
 def random_step_mask(
@@ -70,3 +94,8 @@ def _uniform(shape: tuple[int, int], generator: torch.Generator | None) -> Tenso
 def _check_rate(name: str, rate: float) -> None:
     if not 0.0 <= rate <= 1.0:
         raise ValueError(f"{name} is {rate}; expected a probability in [0, 1]")
+
+
+def _check_window(window_len: int) -> None:
+    if window_len < 1:
+        raise ValueError(f"window_len is {window_len}; expected at least 1")

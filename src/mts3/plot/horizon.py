@@ -59,7 +59,7 @@ def _errors(axes: Axes, table: dict[str, np.ndarray], time: np.ndarray, metrics:
     _label_ends(axes, ends, top)
     axes.set_ylabel("NRMSE", fontsize=style.NORMAL, color=style.INK)
     axes.set_title(
-        f"error at each step (faint) and over the last {metrics['metric_window']} (thick); overall at the right",
+        f"error at each step (faint) and over the last {metrics['metric_window']} steps (thick)",
         fontsize=style.SMALL,
         color=style.MUTED,
         loc="left",
@@ -67,10 +67,10 @@ def _errors(axes: Axes, table: dict[str, np.ndarray], time: np.ndarray, metrics:
 
 
 def _label_ends(axes: Axes, ends: list[tuple[float, str, str]], top: float) -> None:
-    """Names beside the ends of the curves, moved apart where they would overlap."""
+    """Names and overall scores beside the ends of the curves, moved apart where they would overlap."""
     gap = 0.075 * top
     placed: list[float] = []
-    for value, text, colour in sorted(ends):
+    for value, _, _ in sorted(ends):
         height = min(value, top)
         if placed:
             height = max(height, placed[-1] + gap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,10 @@ def plot_predictions(run_dir: str | Path, path: str | Path) -> Path:
     channels = _most_telling(arrays)
     shown = min(len(arrays["obs"]), MOST_SEQUENCES)
     figure = style.new_figure(2.9 * shown + 0.7, 1.35 * len(channels) + 0.85)
-    grid = figure.subplots(len(channels), shown, sharex=True, squeeze=False)
+    grid = figure.subplots(len(channels), shown, sharex=True, sharey="row", squeeze=False)
     seconds, unit = style.time_unit(float(arrays["sample_time"]) * arrays["mean"].shape[1])
+    for row, channel in enumerate(channels):
+        grid[row, 0].set_ylim(*_limits(arrays, shown, channel))
     for column in range(shown):
         for row, channel in enumerate(channels):
             axes = grid[row, column]
@@ -69,7 +72,6 @@ def _panel(axes: Axes, arrays: dict[str, np.ndarray], sequence: int, channel: in
     axes.plot(time, truth, color=style.INK, linewidth=0.9, zorder=4)
     _mark_context(axes, time, truth, arrays["obs_mask"][sequence, :, channel])
     axes.set_xlim(time[0], time[-1])
-    axes.set_ylim(*_limits(truth, mean - HALF_90 * std, mean + HALF_90 * std))
 
 
 def _mark_context(axes: Axes, time: np.ndarray, truth: np.ndarray, seen: np.ndarray) -> None:
@@ -79,15 +81,22 @@ def _mark_context(axes: Axes, time: np.ndarray, truth: np.ndarray, seen: np.ndar
         axes.plot(time[last], truth[last], "o", markersize=2.8, color=style.INK, zorder=5)
 
 
-def _limits(truth: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[float, float]:
-    """Room for the truth and the bands, but a band (or a baseline) that runs away must not flatten the truth."""
+def _limits(arrays: dict[str, np.ndarray], sequences: int, channel: int) -> tuple[float, float]:
+    """One range for a row: the truth, and as much of the bands as leaves the truth at least half of the height.
+
+    A band or a baseline that runs away leaves the panel; it must not flatten the truth.
+    """
+    ahead = slice(int(arrays["context_len"]) - 1, None)
+    truth = arrays["obs"][:sequences, :, channel]
+    mean = arrays["mean"][:sequences, ahead, channel]
+    half = HALF_90 * np.sqrt(arrays["var"][:sequences, ahead, channel])
+    lower, upper = float((mean - half).min()), float((mean + half).max())
     if np.isnan(truth).all():
-        return float(lower.min()), float(upper.max())
-    low, high = np.nanmin(truth), np.nanmax(truth)
+        return lower, upper
+    low, high = float(np.nanmin(truth)), float(np.nanmax(truth))
     room = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-12)
-    low = max(min(low, lower.min()), low - 1.0 * room)
-    high = min(max(high, upper.max()), high + 1.0 * room)
-    return float(low - 0.05 * room), float(high + 0.05 * room)
+    low, high = max(min(low, lower), low - 0.5 * room), min(max(high, upper), high + 0.5 * room)
+    return low - 0.05 * room, high + 0.05 * room
 
 
 def _most_telling(arrays: dict[str, np.ndarray]) -> list[int]:
@@ -111,7 +120,8 @@ def _most_telling(arrays: dict[str, np.ndarray]) -> list[int]:
 
 def _channel_label(arrays: dict[str, np.ndarray], channel: int) -> str:
     name, unit = str(arrays["obs_names"][channel]).replace("_", " "), str(arrays["obs_units"][channel])
-    return f"{name} ({unit})" if unit else name
+    # A panel is as high as about 16 characters are wide.
+    return "\n".join([*textwrap.wrap(name, 16), *([f"({unit})"] if unit else [])])
 
 
 def _origin(arrays: dict[str, np.ndarray], sequence: int) -> str:

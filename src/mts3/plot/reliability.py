@@ -27,18 +27,14 @@ def plot_reliability(run_dir: str | Path, path: str | Path) -> Path:
     axes.plot([0, *levels], [0, *inside], color=style.MODEL, linewidth=1.6, zorder=2)
     axes.text(0.96, 0.05, "overconfident:\ntoo narrow", ha="right", fontsize=style.SMALL, color=style.MUTED)
     axes.text(0.04, 0.95, "too wide", va="top", fontsize=style.SMALL, color=style.MUTED)
-    for level in (0.5, 0.9):
-        value = metrics[f"coverage_{round(100 * level)}"]
-        axes.plot(level, value, "o", markersize=4, color=style.MODEL, zorder=3)
-        axes.annotate(
-            f"{100 * level:.0f} % holds {100 * value:.0f} %",
-            xy=(level, value),
-            xytext=(-7, 4),
-            textcoords="offset points",
-            ha="right",
-            fontsize=style.SMALL,
-            color=style.MODEL,
-        )
+    named = {level: metrics[f"coverage_{round(100 * level)}"] for level in (0.5, 0.9)}
+    axes.plot(list(named), list(named.values()), "o", markersize=4, color=style.MODEL, zorder=3)
+    axes.set_title(
+        ",  ".join(f"{100 * level:.0f} % hold {100 * value:.0f} %" for level, value in named.items()),
+        fontsize=style.SMALL,
+        color=style.MODEL,
+        loc="left",
+    )
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")

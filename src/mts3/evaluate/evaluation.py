@@ -1,0 +1,138 @@
+"""What an evaluation found, before it is written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mts3.evaluate.examples import Examples
+from mts3.metrics import RELIABILITY_LEVELS, ErrorSums, GaussianSums
+from mts3.types import Tensor
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One task: the model, and the two baselines beside it. Steps are those after the context, normalized."""
+
+    model: GaussianSums
+    persistence: ErrorSums
+    linear: ErrorSums
+
+    @classmethod
+    def empty(cls, steps: int, obs_dim: int) -> Scores:
+        """Nothing scored yet."""
+        return cls(GaussianSums(steps, obs_dim), ErrorSums(steps, obs_dim), ErrorSums(steps, obs_dim))
+
+    @property
+    def values(self) -> int:
+        """How many values were scored."""
+        return int(self.model.errors.count.sum())
+
+    def summary(self, obs_std: Tensor) -> dict[str, object]:
+        """The numbers of metrics.json for this task.
+
+        Args:
+            obs_std: (O,) the standard deviations that were divided by: physical = normalized * std.
+        """
+        errors = self.model.errors
+        return {
+            "rmse": errors.rmse(obs_std),
+            "nrmse": errors.rmse(),
+            "nll": self.model.mean_nll(),
+            "crps": self.model.mean_crps(),
+            **{f"coverage_{round(100 * level)}": self.model.coverage(level) for level in (0.5, 0.9, 0.95)},
+            "per_dim": _per_dim(errors, obs_std),
+            "per_dim_nrmse": _per_dim(errors, None),
+            "persistence_nrmse": self.persistence.rmse(),
+            "persistence_rmse": self.persistence.rmse(obs_std),
+            "linear_nrmse": self.linear.rmse(),
+            "linear_rmse": self.linear.rmse(obs_std),
+            "values": self.values,
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome of the protocol on one split.
+
+    Attributes:
+        long_horizon: Context seen, everything later hidden and scored.
+        one_step, imputation: None if the model looks ahead: what it says inside a seen window is no prediction.
+        causal: Whether the model passed the check for that.
+        context_len: Observations seen at the start of each sequence.
+        metric_window: Steps of the sliding-window curves.
+        sequences: How many test sequences were scored.
+        obs_std: (O,) physical = normalized * obs_std + mean.
+        linear_ridge: The ridge of the linear baseline, as a fraction of its rows.
+        parameters: Trainable parameters of the model.
+        device: Where it ran.
+        examples: A few sequences with everything a picture needs.
+    """
+
+    long_horizon: Scores
+    one_step: Scores | None
+    imputation: Scores | None
+    causal: bool
+    context_len: int
+    metric_window: int
+    sequences: int
+    obs_std: Tensor
+    linear_ridge: float
+    parameters: int
+    device: str
+    examples: Examples
+
+    @property
+    def horizon(self) -> int:
+        """Number of hidden steps."""
+        return len(self.long_horizon.model.nll)
+
+    def summary(self) -> dict[str, object]:
+        """Scores for metrics.json: the long-horizon ones on top, the other two tasks nested."""
+        model = self.long_horizon.model
+        return {
+            "horizon": self.horizon,
+            "context": self.context_len,
+            "metric_window": self.metric_window,
+            "sequences": self.sequences,
+            **self.long_horizon.summary(self.obs_std),
+            "reliability": {
+                "level": list(RELIABILITY_LEVELS),
+                "coverage": [model.coverage(level) for level in RELIABILITY_LEVELS],
+            },
+            "linear_ridge": self.linear_ridge,
+            "causal": self.causal,
+            "one_step": self._nested(self.one_step),
+            "imputation": self._nested(self.imputation),
+            "parameters": self.parameters,
+            "device": self.device,
+        }
+
+    def curves(self) -> dict[str, np.ndarray]:
+        """Columns of horizon.csv, (horizon,) each: the error at each hidden step, and over the last `metric_window`."""
+        scores, window = self.long_horizon, self.metric_window
+        columns: dict[str, Tensor] = {}
+        methods = {"model": scores.model.errors, "persistence": scores.persistence, "linear": scores.linear}
+        for name, errors in methods.items():
+            columns[f"{name}_nrmse"] = errors.rmse_per_step()
+            columns[f"{name}_rmse"] = errors.rmse_per_step(self.obs_std)
+            columns[f"{name}_nrmse_sliding"] = errors.rmse_per_step(metric_window=window)
+            columns[f"{name}_rmse_sliding"] = errors.rmse_per_step(self.obs_std, metric_window=window)
+        columns["model_nll"] = scores.model.nll_per_step()
+        columns["model_nll_sliding"] = scores.model.nll_per_step(window)
+        for level in (0.5, 0.9, 0.95):
+            columns[f"coverage_{round(100 * level)}"] = scores.model.coverage_per_step(level)
+        return {name: column.numpy() for name, column in columns.items()}
+
+    def _nested(self, scores: Scores | None) -> dict[str, object] | None:
+        return scores.summary(self.obs_std) if scores is not None and scores.values else None
+
+
+def _per_dim(errors: ErrorSums, scale: Tensor | None) -> list[float | None]:
+    """RMSE of each channel; None for a channel that was never observed where it counts."""
+    counted = errors.count.sum(0) > 0
+    return [
+        value if seen else None
+        for value, seen in zip(errors.rmse_per_dim(scale).tolist(), counted.tolist(), strict=True)
+    ]

@@ -1,0 +1,82 @@
+"""A few test sequences with everything a picture needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mts3.data.sequences import SequenceDataset
+from mts3.normalizer import Normalizer
+from mts3.prediction import Prediction
+from mts3.types import Tensor
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Test sequences in physical units, n of them, as in predictions.npz.
+
+    Attributes:
+        obs: (n, T + 1, O) what happened, NaN where not observed.
+        actions: (n, T, A).
+        obs_mask: (n, T + 1, O) True where the model saw the value.
+        mean, var: (n, T, O) the model's beliefs; entry t is about obs[t+1].
+        persistence, linear: (n, T, O) the baselines, likewise.
+        trajectory: (n,) names of the trajectories they come from.
+        first_row: (n,) the row of that trajectory where the sequence starts.
+    """
+
+    obs: np.ndarray
+    actions: np.ndarray
+    obs_mask: np.ndarray
+    mean: np.ndarray
+    var: np.ndarray
+    persistence: np.ndarray
+    linear: np.ndarray
+    trajectory: np.ndarray
+    first_row: np.ndarray
+
+
+def example_indices(sequences: int, number: int) -> list[int]:
+    """Indices spread evenly over the split, not chosen by how they look: the middles of `number` equal parts."""
+    number = min(number, sequences)
+    return [int((i + 0.5) * sequences / number) for i in range(number)]
+
+
+def examples_of(
+    sequences: SequenceDataset,
+    indices: list[int],
+    pred: Prediction,
+    baselines: tuple[Tensor, Tensor],
+    obs_mask: Tensor,
+) -> Examples:
+    """Put the sequences `indices` into physical units.
+
+    Args:
+        sequences: Where they come from.
+        indices: n indices.
+        pred: The model's beliefs about them (n, T, O), normalized.
+        baselines: Means (n, T, O) of persistence and linear, normalized.
+        obs_mask: (n, T, O) what was shown.
+    """
+    normalizer = sequences.normalizer
+    items = [sequences[index] for index in indices]
+    physical = normalizer.denormalize_prediction(pred)
+    last = torch.zeros_like(obs_mask[:, :1])  # the last observation is only ever a target
+    origins = [sequences.locate(index) for index in indices]
+    return Examples(
+        obs=normalizer.denormalize_obs(torch.stack([item["obs"] for item in items])).numpy(),
+        actions=_denormalize_actions(normalizer, torch.stack([item["actions"] for item in items])),
+        obs_mask=torch.cat([obs_mask, last], dim=1).numpy(),
+        mean=physical.mean.numpy(),
+        var=physical.var.numpy(),
+        persistence=normalizer.denormalize_obs(baselines[0]).numpy(),
+        linear=normalizer.denormalize_obs(baselines[1]).numpy(),
+        trajectory=np.array([trajectory.name for trajectory, _ in origins]),
+        first_row=np.array([row for _, row in origins]),
+    )
+
+
+def _denormalize_actions(normalizer: Normalizer, actions: Tensor) -> np.ndarray:
+    return actions.numpy() * normalizer.action_std + normalizer.action_mean

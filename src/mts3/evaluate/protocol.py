@@ -1,0 +1,169 @@
+"""The evaluation protocol: one function, any model with `observe`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from mts3.data.sequences import SequenceDataset
+from mts3.errors import UserError
+from mts3.evaluate import tasks
+from mts3.evaluate.batches import batches
+from mts3.evaluate.causality import is_causal
+from mts3.evaluate.evaluation import Evaluation, Scores
+from mts3.evaluate.examples import Examples, example_indices, examples_of
+from mts3.evaluate.linear import LinearRollout
+from mts3.evaluate.persistence import persistence
+from mts3.prediction import Prediction
+from mts3.types import Tensor
+
+if TYPE_CHECKING:
+    from mts3.models import WorldModel
+
+NUMBER_OF_EXAMPLES = 4
+
+
+@torch.no_grad()
+def evaluate(
+    model: WorldModel,
+    sequences: SequenceDataset,
+    train_sequences: SequenceDataset,
+    context_len: int,
+    metric_window: int,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> Evaluation:
+    """Score a model on a split, with persistence and a linear rollout beside it.
+
+    Three tasks over the observations after the context: long horizon (everything hidden), one step (everything up to
+    t seen) and imputation (half of the steps missing). Actions are always given. Whatever is hidden never reaches the
+    model: its mask is False and its value NaN. Scores are running sums, so memory does not grow with the split.
+
+    Args:
+        model: Anything with `observe(obs, actions, obs_mask) -> (Prediction, state)`, normalized. Its training flag is
+            put back as it was.
+        sequences: The split to score, normalized with statistics of the training split.
+        train_sequences: The training split, normalized alike: the linear baseline is fitted on it.
+        context_len: Observations seen at the start of each sequence; belongs to the data, the same for every model.
+        metric_window: Steps of the sliding-window curves.
+        batch_size: Sequences in memory at once.
+        seed: Draws the steps that are missing in the imputation task.
+
+    Raises:
+        UserError: if nothing would be scored, or the data are not normalized as the model expects.
+    """
+    _check(model, sequences, train_sequences, context_len)
+    was_training = model.training
+    model.eval()
+    try:
+        return _evaluate(model, sequences, train_sequences, context_len, metric_window, batch_size, seed)
+    finally:
+        model.train(was_training)
+
+
+def _evaluate(
+    model: WorldModel,
+    sequences: SequenceDataset,
+    train_sequences: SequenceDataset,
+    context_len: int,
+    metric_window: int,
+    batch_size: int,
+    seed: int,
+) -> Evaluation:
+    # Far ahead and one step ahead want different ridges: each question gets the baseline that is good at it.
+    linear = LinearRollout.fit(train_sequences, context_len, batch_size=batch_size)
+    linear_near = LinearRollout.fit(train_sequences, batch_size=batch_size)
+    rows = sequences.sequence_len + 1
+    shape = len(sequences), rows, context_len
+    runs = _Runs(model, sequences, context_len, batch_size)
+    long_horizon = runs.score(tasks.long_horizon(*shape), linear)
+    if long_horizon.values == 0:
+        raise UserError(f"no observed value after the first {context_len} steps of any sequence: nothing to score")
+    causal = runs.causal()
+    imputation = tasks.imputation(*shape, generator=torch.Generator().manual_seed(seed))
+    return Evaluation(
+        long_horizon=long_horizon,
+        one_step=runs.score(tasks.one_step(*shape), linear_near) if causal else None,
+        imputation=runs.score(imputation, linear_near) if causal else None,
+        causal=causal,
+        context_len=context_len,
+        metric_window=metric_window,
+        sequences=len(sequences),
+        obs_std=torch.as_tensor(sequences.normalizer.obs_std),
+        linear_ridge=linear.ridge,
+        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+        device=str(runs.device),
+        examples=runs.examples(linear),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Runs:
+    """The model and the split, so that a task is the only thing that varies."""
+
+    model: WorldModel
+    sequences: SequenceDataset
+    context_len: int
+    batch_size: int
+
+    @property
+    def device(self) -> torch.device:
+        return next((p.device for p in self.model.parameters()), torch.device("cpu"))
+
+    def score(self, task: tasks.Task, linear: LinearRollout) -> Scores:
+        """Run every method on the whole split."""
+        after_context = slice(self.context_len - 1, None)  # entry t is about obs[t+1]
+        scores = Scores.empty(self.sequences.sequence_len + 1 - self.context_len, self.sequences.obs_dim)
+        start = 0
+        for obs, actions in batches(self.sequences, range(len(self.sequences)), self.batch_size):
+            part = slice(start, start + len(obs))
+            start += len(obs)
+            shown, mask = task.shown(part, obs)
+            target = task.targets(part, obs)[:, after_context]
+            pred = self._predict(shown, actions, mask)
+            scores.model.add(Prediction(pred.mean[:, after_context], pred.var[:, after_context]), target)
+            scores.persistence.add(persistence(shown, mask)[:, after_context], target)
+            scores.linear.add(linear.predict(shown, actions, mask)[:, after_context], target)
+        return scores
+
+    def causal(self) -> bool:
+        """Check a few sequences for beliefs that depend on later observations."""
+        indices = example_indices(len(self.sequences), NUMBER_OF_EXAMPLES)
+        obs, actions = next(batches(self.sequences, indices, len(indices)))
+        return is_causal(self.model, obs[:, :-1].to(self.device), actions.to(self.device))
+
+    def examples(self, linear: LinearRollout) -> Examples:
+        """The long-horizon task on a few sequences."""
+        indices = example_indices(len(self.sequences), NUMBER_OF_EXAMPLES)
+        obs, actions = next(batches(self.sequences, indices, len(indices)))
+        task = tasks.long_horizon(len(indices), obs.shape[1], self.context_len)
+        shown, mask = task.shown(slice(None), obs)
+        baselines = persistence(shown, mask), linear.predict(shown, actions, mask)
+        return examples_of(self.sequences, indices, self._predict(shown, actions, mask), baselines, mask)
+
+    def _predict(self, obs: Tensor, actions: Tensor, mask: Tensor) -> Prediction:
+        """The model's beliefs, back on the CPU."""
+        pred = self.model.observe(obs.to(self.device), actions.to(self.device), mask.to(self.device))[0]
+        return Prediction(pred.mean.cpu(), pred.var.cpu())
+
+
+def _check(model: WorldModel, sequences: SequenceDataset, train_sequences: SequenceDataset, context_len: int) -> None:
+    """Refuse what would give meaningless numbers."""
+    if not 1 <= context_len <= sequences.sequence_len:
+        raise UserError(
+            f"context_len is {context_len} and sequences have {sequences.sequence_len} steps; expected a context of at "
+            f"least 1 step that leaves something to predict: use 1 to {sequences.sequence_len}"
+        )
+    expected = getattr(model, "normalizer", None) or train_sequences.normalizer
+    if not _same(expected.as_lists(), sequences.normalizer.as_lists()):
+        raise UserError(
+            "the sequences are not normalized with the statistics the model was trained with; "
+            "build them with model.normalizer"
+        )
+
+
+def _same(one: dict[str, list[float]], other: dict[str, list[float]]) -> bool:
+    return all(len(one[k]) == len(other[k]) and np.allclose(one[k], other[k], rtol=1e-5) for k in one)

@@ -1,0 +1,85 @@
+"""The three files: complete, readable without pickles, and never half there."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from mts3.errors import UserError
+from mts3.evaluate import evaluate, write_results
+from tests.evaluate.conftest import CONTEXT, STEPS, LastValue, MaskReader, dataset_of
+
+DESIGN_KEYS = {
+    *("data", "model", "seed", "split", "horizon", "context", "rmse", "nrmse", "nll", "crps", "coverage_50"),
+    *("coverage_90", "coverage_95", "per_dim", "train_seconds", "gradient_steps", "parameters", "device", "version"),
+    *("persistence_nrmse", "linear_nrmse", "one_step", "imputation", "sequences", "values", "reliability"),
+}
+
+
+@pytest.fixture(scope="module")
+def evaluation(sequences, train_sequences):
+    return evaluate(LastValue(), sequences, train_sequences, CONTEXT, metric_window=4)
+
+
+@pytest.fixture(scope="module")
+def dataset(test_trajectories):
+    return dataset_of(test_trajectories)
+
+
+@pytest.fixture
+def run_dir(tmp_path, evaluation, dataset):
+    write_results(tmp_path, evaluation, dataset, "last-value", 3, {"train_seconds": 1.5, "gradient_steps": 10})
+    return tmp_path
+
+
+def test_metrics_hold_every_promised_key(run_dir):
+    metrics = json.loads((run_dir / "metrics.json").read_text())
+    assert metrics.keys() >= DESIGN_KEYS
+    assert (metrics["data"], metrics["model"], metrics["seed"], metrics["split"]) == (
+        *("linear-system", "last-value"),
+        *(3, "test"),
+    )
+    assert (metrics["train_seconds"], metrics["gradient_steps"], metrics["parameters"]) == (1.5, 10, 3)
+    for task in ("one_step", "imputation"):
+        assert metrics[task].keys() >= {"nrmse", "rmse", "nll", "persistence_nrmse", "linear_nrmse", "values"}
+
+
+def test_the_horizon_table_has_a_row_a_hidden_step(run_dir, evaluation):
+    with (run_dir / "horizon.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, STEPS + 2 - CONTEXT))
+    assert float(rows[-1]["seconds"]) == pytest.approx(0.5 * len(rows))
+    curves = evaluation.curves()
+    for name, curve in curves.items():
+        np.testing.assert_allclose([float(row[name]) for row in rows], curve, rtol=1e-5)
+    assert {"model_nrmse", "linear_rmse", "persistence_nrmse_sliding", "model_nll_sliding"} <= curves.keys()
+
+
+def test_predictions_load_without_pickles(run_dir):
+    with np.load(run_dir / "predictions.npz", allow_pickle=False) as arrays:
+        assert arrays["obs"].shape == (4, STEPS + 1, 2)
+        assert arrays["mean"].shape == arrays["var"].shape == arrays["linear"].shape == (4, STEPS, 2)
+        assert arrays["obs_names"].tolist() == ["angle", "level"]
+        assert arrays["obs_units"].tolist() == ["rad", "mm"]
+        assert (float(arrays["sample_time"]), int(arrays["context_len"])) == (0.5, CONTEXT)
+
+
+def test_a_score_that_is_no_number_is_refused_and_the_old_files_stay(run_dir, sequences, train_sequences, dataset):
+    before = {path.name: path.read_bytes() for path in run_dir.iterdir()}
+    broken = evaluate(MaskReader(), sequences, train_sequences, CONTEXT, metric_window=4)
+    with pytest.raises(UserError, match="the score rmse is nan: the model's predictions are not finite"):
+        write_results(run_dir, broken, dataset, "mask-reader", 0)
+    assert {path.name: path.read_bytes() for path in run_dir.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path, evaluation, dataset):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write"):
+        write_results(tmp_path / "file" / "run", evaluation, dataset, "last-value", 0)
+
+
+def test_unknown_training_costs_are_null(tmp_path, evaluation, dataset):
+    metrics = write_results(tmp_path, evaluation, dataset, "last-value", 0)
+    assert metrics["train_seconds"] is None
+    assert json.loads((tmp_path / "metrics.json").read_text()) == metrics

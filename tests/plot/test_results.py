@@ -1,0 +1,95 @@
+"""Figures come out of the files alone, opaque, whatever the number of channels; broken files are named."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from mts3.errors import UserError
+from mts3.plot import plot_horizon, plot_predictions, plot_reliability, plot_results
+from mts3.plot.predictions import _limits, _most_telling
+from mts3.plot.read import read_horizon, read_predictions
+from mts3.plot.style import time_unit
+from tests.plot.conftest import write_run
+
+
+def test_all_figures_are_drawn_opaque_and_global_style_stays(run_dir):
+    before = dict(mpl.rcParams), mpl.get_backend(auto_select=False)
+    paths = plot_results(run_dir)
+    assert [path.name for path in paths] == ["predictions.png", "horizon.png", "reliability.png"]
+    for path in paths:
+        image = imread(path)
+        assert image.shape[1] > 500
+        assert (image[..., 3] == 1.0).all() if image.shape[-1] == 4 else True
+        assert image[..., :3].std() > 0.01  # something is drawn
+        np.testing.assert_allclose(image[0, 0, :3], 1.0)  # on white: right on a light and on a dark page
+    assert (dict(mpl.rcParams), mpl.get_backend(auto_select=False)) == before
+
+
+@pytest.mark.parametrize(("channels", "sequences"), [(1, 1), (9, 2)])
+def test_one_channel_and_many(tmp_path, channels, sequences):
+    path = plot_predictions(write_run(tmp_path, channels, sequences), tmp_path / "p.png")
+    height = imread(path).shape[0]
+    assert height < 1400  # at most four rows
+
+
+def test_the_channels_that_move_are_shown():
+    obs = np.zeros((2, 20, 6))
+    obs[:, :, 0] = np.linspace(0, 1e-3, 20)  # moves all the time, in a tiny unit
+    obs[:, :, 1] = np.where(np.arange(20) < 10, 1e6, 0.0)  # moves, but not after the context
+    obs[:, :, 2:5] = np.linspace(0, 5, 20)[:, None]
+    obs[:, :, 5] = np.nan
+    persistence = np.repeat(obs[:, 9:10], 19, 1)
+    persistence[:, :, 1] = 0.0
+    arrays = {"obs": obs, "persistence": persistence, "context_len": np.array(10)}
+    assert _most_telling(arrays) == [0, 2, 3, 4]
+
+
+def _one_channel(truth, mean, std):
+    one = {"obs": truth, "mean": mean, "var": np.square(std)}
+    return {name: np.array(values, float)[None, :, None] for name, values in one.items()} | {"context_len": np.array(1)}
+
+
+def test_the_limits_hold_truth_and_band():
+    arrays = _one_channel([0.0, 1.0, np.nan, 0.5], [0.5, 0.5, 0.5], [0.1, 0.2, 0.4])
+    half = 1.6448536 * 0.4
+    assert _limits(arrays, 1, 0) == pytest.approx((0.5 - half - 0.05, 0.5 + half + 0.05))
+
+
+def test_a_band_that_runs_away_does_not_flatten_the_truth():
+    low, high = _limits(_one_channel([0.0, 1.0, np.nan, 0.5], [0.0, 0.0, 1e6], [1.0, 1e6, 1.0]), 1, 0)
+    assert (low, high) == pytest.approx((-0.55, 1.55))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "unit"), [(0.6, "s"), (170.0, "s"), (200.0, "min"), (4 * 3600.0, "h"), (30 * 86400.0, "days")]
+)
+def test_time_unit(seconds, unit):
+    assert time_unit(seconds)[1] == unit
+
+
+def test_empty_cells_are_nan(run_dir):
+    table = read_horizon(run_dir)
+    assert np.isnan(table["model_nrmse"]).tolist() == [step == 7 for step in range(1, 22)]
+
+
+@pytest.mark.parametrize("plot", [plot_predictions, plot_horizon, plot_reliability])
+def test_a_missing_file_says_what_to_run(tmp_path, plot):
+    with pytest.raises(UserError, match="does not exist: run mts3 evaluate run="):
+        plot(tmp_path, tmp_path / "x.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "plot"),
+    [("metrics.json", plot_reliability), ("horizon.csv", plot_horizon), ("predictions.npz", plot_predictions)],
+)
+def test_a_broken_file_is_named(run_dir, name, plot):
+    (run_dir / name).write_text("{1,2\n3")
+    with pytest.raises(UserError, match=f"cannot read .*{name}: it is not what mts3 writes"):
+        plot(run_dir, run_dir / "x.png")
+
+
+def test_predictions_are_read_without_pickles(run_dir):
+    np.savez(run_dir / "predictions.npz", obs=np.array([{"code": 1}], dtype=object))
+    with pytest.raises(UserError, match="cannot read"):
+        read_predictions(run_dir)
