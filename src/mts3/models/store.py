@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import safetensors
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 
 from mts3.errors import UserError
 from mts3.files import write_aside
@@ -28,10 +29,8 @@ def save(model: WorldModel, folder: Path) -> None:
         "normalizer": model.normalizer.as_lists() if model.normalizer else None,
     }
     with write_aside(folder / WEIGHTS) as path:
-        try:
-            save_file(tensors, path)
-        except safetensors.SafetensorError as error:  # it does not raise OSError on a full disk
-            raise OSError(str(error)) from error
+        # Not save_file: on a full disk it raises an error of its own, and nobody else may read what it writes.
+        path.write_bytes(serialize(tensors))
     with write_aside(folder / DESCRIPTION) as path:
         path.write_text(json.dumps(description, indent=2) + "\n")
 

@@ -1,0 +1,1 @@
+"""The command `mts3`: the only place that knows Hydra."""

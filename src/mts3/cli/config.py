@@ -1,0 +1,143 @@
+"""Overrides -> one resolved, checked configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mts3.cli.overrides import parse
+from mts3.errors import UserError, unknown_name
+
+CONFIGS = "mts3.configs"
+GROUPS = {"data": "data set", "model": "model", "trainer": "trainer", "logger": "logger"}
+T = TypeVar("T")
+
+# "robot" for data.path=logs/robot.csv, so that runs on different files do not share a folder.
+OmegaConf.register_new_resolver(
+    "data_name", lambda name, path: Path(path).stem if name == "file" and path else name, replace=True
+)
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A configuration as plain values.
+
+    Attributes:
+        config: Every key, interpolations resolved.
+        run_dir: The run folder it asks for.
+    """
+
+    config: dict[str, Any]
+    run_dir: Path
+
+
+def composed(overrides: list[str]) -> Composed:
+    """Compose `configs/train.yaml` with prepared overrides.
+
+    Raises:
+        UserError: for an unknown choice or key (with the nearest names), or a value of the wrong type.
+    """
+    choices = _checked_choices(overrides)
+    with initialize_config_module(CONFIGS, version_base="1.3"):
+        defaults = plain(_translated(lambda: compose("train", choices), {}))
+        full = _translated(lambda: compose("train", overrides, return_hydra_config=True), defaults)
+        run_dir = _translated(lambda: full.hydra.run.dir, defaults)
+        asked = [str(key) for key in full if key != "hydra"]
+        config = plain(_translated(lambda: OmegaConf.masked_copy(full, asked), {}))
+    defaults["trainer"] |= {"devices": None}  # a number, a list or "auto": Lightning says what fits
+    check_types(config, defaults)
+    return Composed(config, Path(run_dir))
+
+
+def choices_of(group: str) -> list[str]:
+    """The names that `group=` takes."""
+    with initialize_config_module(CONFIGS, version_base="1.3"):
+        return GlobalHydra.instance().config_loader().get_group_options(group, results_filter=ObjectType.CONFIG)
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The same as dictionaries and lists, interpolations resolved.
+
+    Raises:
+        UserError: if an interpolation leads nowhere.
+    """
+    values = _translated(lambda: OmegaConf.to_container(config, resolve=True), {})
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def check_types(config: dict[str, Any], defaults: dict[str, Any], prefix: str = "") -> None:
+    """Refuse a value of another type than the default it replaces (None replaces and is replaced by anything).
+
+    Raises:
+        UserError: naming the key, the value and the default.
+    """
+    for key, default in defaults.items():
+        value = config.get(key)
+        if isinstance(default, dict) and isinstance(value, dict):
+            check_types(value, default, f"{prefix}{key}.")
+        elif value is not None and default is not None and not _same_kind(value, default):
+            raise UserError(f"{prefix}{key} must be like {default!r} ({_KINDS[type(default)]}), got {value!r}")
+
+
+def flat_keys(config: dict[str, Any], prefix: str = "") -> list[str]:
+    """Every key with its dots."""
+    keys = []
+    for key, value in config.items():
+        keys += flat_keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
+    return keys
+
+
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "several keys",
+}
+
+
+def _same_kind(value: Any, default: Any) -> bool:
+    if isinstance(value, bool) or isinstance(default, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    numbers = (int, float) if isinstance(default, float) else (int,)
+    return isinstance(value, numbers) if isinstance(default, (int, float)) else isinstance(value, type(default))
+
+
+def _checked_choices(overrides: list[str]) -> list[str]:
+    choices = []
+    for text in overrides:
+        override = parse(text)
+        if override.is_sweep_override():
+            shown = text.lstrip("+")
+            raise UserError(
+                f"{shown} names several values: add -m to run each of them, or write one list as KEY=[FIRST,SECOND]"
+            )
+        if override.key_or_group in GROUPS:
+            known, given = choices_of(override.key_or_group), str(override.value())
+            if given not in known:
+                raise unknown_name(GROUPS[override.key_or_group], given, known)
+            choices.append(text)
+    return choices
+
+
+def _translated(action: Callable[[], T], defaults: dict[str, Any]) -> T:
+    try:
+        return action()
+    except (HydraException, OmegaConfBaseException) as error:
+        text = str(error)
+        unknown = re.search(r"(?:Could not override|Key) '([^']+)'", text)
+        if unknown:
+            raise unknown_name("option", unknown[1], flat_keys(defaults)) from error
+        raise UserError(text.splitlines()[0]) from error

@@ -1,0 +1,62 @@
+"""`mts3 evaluate`: the evaluation alone, from a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mts3.cli.config import check_types, composed, flat_keys
+from mts3.cli.experiment import load_experiment
+from mts3.cli.overrides import parse, prepare
+from mts3.cli.process import set_threads
+from mts3.cli.run_files import absolute_paths, read_config, read_metrics
+from mts3.cli.scores import TRAINING, print_scores, score
+from mts3.errors import UserError, unknown_name
+from mts3.models import load
+
+_OTHER_DATA = ("data", "data.path")
+
+
+def evaluate(arguments: list[str]) -> None:
+    """Run `mts3 evaluate run=DIR [data=NAME] [output=DIR] ...`.
+
+    Raises:
+        UserError: if there is no run, or its model does not fit the data.
+    """
+    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+    if not given.get("run"):
+        raise UserError("which run? give run=DIR, a folder that mts3 train wrote")
+    run_dir, output = Path(given.pop("run")), given.pop("output", None)
+    trained = read_config(run_dir)
+    config = absolute_paths(_with_overrides(trained, [f"{key}={value}" for key, value in given.items()]))
+    set_threads(config["threads"])
+    model = load(run_dir)
+    if model.normalizer is None:
+        raise UserError(f"the model in {run_dir} was saved without its normalizer; train again")
+    experiment = load_experiment(config, model.normalizer)
+    # The run's own scores stay what they are: another question is answered in another folder.
+    own = run_dir if config["data"] == trained["data"] else run_dir / f"evaluate-{experiment.dataset.name}"
+    folder = Path(output) if output else own
+    record = {key: value for key, value in read_metrics(run_dir).items() if key in TRAINING}
+    print_scores(score(model, experiment, config, folder, record), folder)
+
+
+def _with_overrides(trained: dict[str, Any], arguments: list[str]) -> dict[str, Any]:
+    overrides = prepare(arguments)
+    keys = [parse(text).key_or_group for text in overrides]
+    config = dict(trained)
+    if any(key in _OTHER_DATA for key in keys):
+        data = [text for text, key in zip(overrides, keys, strict=True) if key == "data" or key.startswith("data.")]
+        config["data"] = composed(data).config["data"]
+    for text, key in zip(overrides, keys, strict=True):
+        if key in _OTHER_DATA:
+            continue
+        section, _, name = key.partition(".")
+        known = [*flat_keys({"data": config["data"], "evaluate": config["evaluate"]}), "threads", "split_seed"]
+        if key not in known and not key.startswith("data.columns."):
+            raise unknown_name("option", key, [*known, "run", "output", *_OTHER_DATA])
+        if key in known:
+            value = parse(text).value()
+            config[section] = {**config[section], name: value} if name else value
+    check_types(config, trained)
+    return config

@@ -1,0 +1,26 @@
+"""What a command sets for its whole process."""
+
+from __future__ import annotations
+
+import torch
+
+from mts3.errors import UserError
+
+
+def set_threads(threads: int | None) -> None:
+    """Use this many CPU threads; None leaves torch's choice.
+
+    Raises:
+        UserError: if it is no number of threads.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise UserError(f"threads must be a whole number >= 1 or null, got {threads}")
+    torch.set_num_threads(threads)
+
+
+def device_for(accelerator: str) -> torch.device:
+    """Where an evaluation runs: the first GPU unless `trainer.accelerator` says otherwise or there is none."""
+    wanted = accelerator in ("auto", "gpu", "cuda")
+    return torch.device("cuda" if wanted and torch.cuda.is_available() else "cpu")

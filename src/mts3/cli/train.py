@@ -1,0 +1,90 @@
+"""`mts3 train`: data and model by name -> a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mts3.cli.experiment import Experiment, load_experiment
+from mts3.cli.process import set_threads
+from mts3.cli.run_files import absolute_paths, claim, holds_run, remove_run, write_config
+from mts3.cli.scores import print_scores, score
+from mts3.errors import UserError
+from mts3.models import WorldModel, build, load
+from mts3.train import FitResult, build_loggers, fit, is_main_process, seeded
+
+
+def train(config: dict[str, Any], run_dir: Path) -> float:
+    """Train, evaluate and report one resolved configuration.
+
+    Returns: the best validation CRPS.
+    Raises:
+        UserError: for the user's mistakes; unless training had begun, no file of ours is left behind.
+        TrainingDiverged: if a loss or gradient is not finite.
+    """
+    set_threads(config["threads"])
+    config = absolute_paths(config)
+    main = is_main_process()
+    if main:  # further processes of the same run find what the first has begun
+        claim(run_dir, config)
+    experiment = load_experiment(config)
+    model = build_model(config, experiment)
+    try:
+        if main:
+            if not config["resume"]:
+                remove_run(run_dir)
+            write_config(run_dir, config)
+        result = fit_model(model, config, experiment, run_dir)
+    except (UserError, OSError):
+        if main and not config["resume"] and not holds_run(run_dir):
+            remove_run(run_dir)
+        raise
+    if not main:
+        return result.best_val_crps
+    record = {
+        "train_seconds": result.train_seconds,
+        "gradient_steps": result.gradient_steps,
+        "best_epoch": result.best_epoch,
+        "device": result.device,
+    }
+    print_scores(score(load(run_dir), experiment, config, run_dir, record), run_dir)
+    return result.best_val_crps
+
+
+def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
+    """The model a configuration names, for the channels of its data.
+
+    Raises:
+        UserError: for an unknown model or argument, or a value the model refuses.
+    """
+    arguments = dict(config["model"])
+    name = arguments.pop("name")
+    with seeded(config["seed"]):
+        try:
+            model = build(
+                name, obs_dim=experiment.dataset.obs_dim, action_dim=experiment.dataset.action_dim, **arguments
+            )
+        except UserError:
+            raise
+        except (TypeError, ValueError) as error:
+            raise UserError(f"model={name}: {error}") from error
+    model.normalizer = experiment.train.normalizer
+    return model
+
+
+def fit_model(model: WorldModel, config: dict[str, Any], experiment: Experiment, run_dir: Path) -> FitResult:
+    """`mts3.train.fit` with the values of a configuration."""
+    logger = dict(config["logger"])
+    return fit(
+        model,
+        experiment.train,
+        experiment.validation,
+        run_dir,
+        context_len=config["data"]["context_len"],
+        window_len=config["data"]["window_len"],
+        seed=config["seed"],
+        resume=config["resume"],
+        loggers=build_loggers(logger.pop("name"), run_dir, **logger),
+        trainer=config["trainer"],
+        **config["train"],
+    )

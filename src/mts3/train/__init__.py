@@ -1,0 +1,28 @@
+"""Training: any model of `mts3.models` on sequences of `mts3.data`, with Lightning.
+
+`fit` is the one entry; the rest are its parts, each usable with a `lightning.Trainer` of your own.
+"""
+
+from mts3.train.curriculum import WindowDropCurriculum
+from mts3.train.data_module import SequenceDataModule
+from mts3.train.divergence import TrainingDiverged
+from mts3.train.fit import FitResult, fit, is_main_process
+from mts3.train.loggers import LOGGERS, build_loggers
+from mts3.train.module import TrainingModule
+from mts3.train.randomness import generator, seeded
+from mts3.train.run_folder import RunFolder
+
+__all__ = [
+    "LOGGERS",
+    "FitResult",
+    "RunFolder",
+    "SequenceDataModule",
+    "TrainingDiverged",
+    "TrainingModule",
+    "WindowDropCurriculum",
+    "build_loggers",
+    "fit",
+    "generator",
+    "is_main_process",
+    "seeded",
+]

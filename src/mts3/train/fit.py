@@ -1,0 +1,211 @@
+"""One call that trains a model and leaves a run folder."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch.utils.data import Dataset
+
+from mts3.errors import UserError, unknown_name
+from mts3.train.curriculum import WindowDropCurriculum
+from mts3.train.data_module import SequenceDataModule
+from mts3.train.divergence import TrainingDiverged
+from mts3.train.module import TrainingModule
+from mts3.train.progress import TrainingProgress
+from mts3.train.quiet import quiet
+from mts3.train.run_folder import AtomicCheckpointIO, RunFolder
+
+if TYPE_CHECKING:
+    from mts3.models import WorldModel
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training did.
+
+    Attributes:
+        gradient_steps: Optimizer steps, all resumed parts together.
+        train_seconds: Wall-clock time, validation included, all parts together.
+        best_epoch: Epochs trained when the kept weights were.
+        best_val_crps: Their validation CRPS (normalized).
+        device: Where it ran, as in "cpu" or the GPU's name.
+    """
+
+    gradient_steps: int
+    train_seconds: float
+    best_epoch: int
+    best_val_crps: float
+    device: str
+
+
+def fit(
+    model: WorldModel,
+    train: Dataset,
+    validation: Dataset,
+    run_dir: str | Path,
+    *,
+    context_len: int,
+    window_len: int,
+    seed: int = 0,
+    batch_size: int = 32,
+    learning_rate: float = 3e-3,
+    schedule: str = "cosine",
+    weight_decay: float = 0.0,
+    step_drop_rate: float = 0.15,
+    forecast_rate: float = 0.5,
+    average_decay: float = 0.98,
+    curriculum_epochs: int = 1,
+    patience: int | None = None,
+    num_workers: int = 0,
+    resume: bool = False,
+    loggers: Iterable[Logger] = (),
+    trainer: Mapping[str, Any] | None = None,
+) -> FitResult:
+    """Train `model` in place and keep its best weights in `run_dir`.
+
+    On return `model` has the *last* weights; the best averaged ones, by validation CRPS, are in `run_dir` as
+    `model.safetensors` and `model.json` (`mts3.load(run_dir)`), beside `last.ckpt`.
+
+    Args:
+        model: Any `mts3.models.WorldModel`, its `normalizer` set.
+        train, validation: `mts3.data.SequenceDataset` of the two splits.
+        run_dir: The run folder; made if it does not exist.
+        context_len: Steps observed in validation, the rest is scored.
+        window_len: Steps of the windows that training drops together.
+        seed: Order of the batches and the masks. The same seed gives the same result.
+        batch_size: Sequences a step and a device.
+        learning_rate, schedule, weight_decay, step_drop_rate, forecast_rate, average_decay: See `TrainingModule`.
+        curriculum_epochs: Epochs between two increases of the window drop rate.
+        patience: Stop after this many epochs without a better validation CRPS; None never.
+        num_workers: Loader processes.
+        resume: Continue from `run_dir`/last.ckpt.
+        loggers: Lightning loggers, see `build_loggers`.
+        trainer: Arguments of `lightning.Trainer`, as in {"max_epochs": 50, "devices": 1}.
+    Raises:
+        UserError: if an argument is out of range, there is nothing to resume, or the disk is full.
+        TrainingDiverged: if the loss or a gradient becomes NaN or infinite.
+    """
+    folder = RunFolder(Path(run_dir))
+    module = TrainingModule(
+        model,
+        context_len,
+        window_len,
+        seed,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        weight_decay=weight_decay,
+        step_drop_rate=step_drop_rate,
+        forecast_rate=forecast_rate,
+        average_decay=average_decay,
+    )
+    data = SequenceDataModule(train, validation, batch_size, seed, num_workers)
+    _check_context(validation, context_len)
+    if resume:
+        _check_checkpoint(folder.last, module)
+    callbacks: list[Callback] = [WindowDropCurriculum(curriculum_epochs), folder]
+    if patience is not None:
+        if patience < 1:
+            raise UserError(f"train.patience must be a number of epochs >= 1 or null, got {patience}")
+        callbacks.append(EarlyStopping("val_crps", patience=patience, check_finite=False))
+    with quiet():
+        lightning = _build_trainer(dict(trainer or {}), callbacks, list(loggers), folder.path)
+        try:
+            _run(lightning, module, data, folder.last if resume else None)
+        except TrainingDiverged as error:
+            raise error.with_checkpoint(folder.last, lightning.current_epoch) from None
+        if folder.validated_step != lightning.global_step:  # max_steps or max_time stopped inside an epoch
+            lightning.validate(module, data, verbose=False)
+    if folder.best_epoch == 0:
+        raise TrainingDiverged("validation CRPS was never finite", lightning.current_epoch, 0)
+    return FitResult(
+        lightning.global_step, folder.train_seconds, folder.best_epoch, folder.best_val_crps, _device_name(lightning)
+    )
+
+
+def is_main_process() -> bool:
+    """Whether this is the process that writes and prints (training on several devices starts one for each)."""
+    return getattr(rank_zero_only, "rank", 0) == 0
+
+
+def _build_trainer(options: dict[str, Any], callbacks: list[Callback], loggers: list[Logger], path: Path) -> Trainer:
+    if options.get("enable_progress_bar", True):
+        callbacks.append(TrainingProgress())
+    ours: dict[str, Any] = {
+        "callbacks": callbacks,
+        "logger": loggers or False,
+        "plugins": [AtomicCheckpointIO()],
+        "default_root_dir": path,
+        "enable_checkpointing": False,  # RunFolder writes the two that a run folder holds
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "use_distributed_sampler": False,  # EpochSampler knows the processes
+    }
+    defaults = {"gradient_clip_val": 5.0, "log_every_n_steps": 10}
+    known = inspect.signature(Trainer).parameters.keys() - ours.keys()
+    for name in options:
+        if name not in known:
+            raise unknown_name("option of trainer", name, known)
+    try:
+        return Trainer(**defaults | options | ours)
+    except Exception as error:  # Lightning checks its arguments with many kinds of error, assertions among them
+        reason = " ".join(str(error).split()) or "an option has a value of the wrong type"
+        raise UserError(f"trainer: {reason}") from error
+
+
+def _run(trainer: Trainer, module: TrainingModule, data: SequenceDataModule, checkpoint: Path | None) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+    except SIGTERMException:  # Lightning's own exit code for it is 0, as if the training were done
+        raise SystemExit(128 + signal.SIGTERM) from None
+    except SystemExit as stop:
+        # Lightning turns Ctrl-C into exit code 1 and deafens the process to a second one.
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _check_context(validation: Dataset, context_len: int) -> None:
+    steps = validation[0]["actions"].shape[0]
+    if not 1 <= context_len < steps:
+        raise UserError(
+            f"data.context_len is {context_len} but sequences have {steps} steps: "
+            "it must be at least 1 and leave steps to predict; change data.context_len or data.sequence_len"
+        )
+
+
+def _check_checkpoint(path: Path, module: TrainingModule) -> None:
+    if not path.is_file():
+        raise UserError(f"nothing to resume: {path} does not exist; start without resume=true")
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    except Exception as error:  # whatever a foreign or cut file makes torch raise
+        raise UserError(
+            f"cannot read the checkpoint {path}: {type(error).__name__}; start without resume=true"
+        ) from error
+    ours = {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    theirs = {name: tuple(value.shape) for name, value in saved.items()}
+    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    if differing:
+        there, here = (shapes.get(differing[0], "missing") for shapes in (theirs, ours))
+        raise UserError(
+            f"{path} holds another model: {differing[0]} is {there} there and {here} here; "
+            "resume with the arguments it was trained with"
+        )
+
+
+def _device_name(trainer: Trainer) -> str:
+    device = trainer.strategy.root_device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,0 +1,248 @@
+import csv
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import mts3 as package
+from mts3.cli.config import choices_of, composed
+from mts3.cli.overrides import prepare
+from mts3.cli.train import train
+from mts3.train import TrainingModule
+from tests.cli.conftest import FILE, MODEL, RUN, SHORT, TINY, Command, write_recording
+
+SCORES = ["rmse", "nrmse", "nll", "crps", "coverage_50", "coverage_90", "coverage_95", "per_dim"]
+TRAINING = ["train_seconds", "gradient_steps", "parameters", "device", "version"]
+KEYS = {*SCORES, *TRAINING, "data", "model", "seed", "split", "horizon", "context", "persistence_nrmse", "linear_nrmse"}
+
+
+def metrics(run: Path) -> dict:
+    return json.loads((run / "metrics.json").read_text())
+
+
+def scores(run: Path) -> dict:
+    return {key: value for key, value in metrics(run).items() if key != "train_seconds"}
+
+
+@pytest.mark.parametrize("figures", [True])
+def test_a_run_folder_holds_what_it_should(mts3: Command, figures: bool) -> None:
+    done = mts3("train", *FILE)
+    assert (done.code, done.err) == (0, "")
+    for name in ("config.yaml", "model.safetensors", "model.json", "last.ckpt", "horizon.csv", "predictions.npz"):
+        assert (RUN / name).stat().st_size > 0
+    assert {path.name for path in (RUN / "plots").iterdir()} == {"horizon.png", "predictions.png", "reliability.png"}
+    assert (RUN / "logs/version_0/metrics.csv").is_file()
+    assert not list(RUN.rglob(".*"))
+    found = metrics(RUN)
+    assert found.keys() >= KEYS
+    assert (found["data"], found["model"], found["seed"], found["split"]) == ("arm", "mts3", 0, "test")
+    assert (found["context"], found["horizon"], found["gradient_steps"]) == (8, 9, 2)
+    assert found["parameters"] == sum(p.numel() for p in package.load(RUN).parameters())
+    assert found["train_seconds"] > 0
+
+
+def test_the_table_shows_the_model_beside_both_baselines(mts3: Command) -> None:
+    out = mts3("train", *FILE).out
+    found = metrics(RUN)
+    lines = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line.strip()}
+    assert lines["mts3"] == [f"{found[key]:.3f}" for key in ("nrmse", "nll", "coverage_90")]
+    assert lines["linear"] == [f"{found['linear_nrmse']:.3f}"]
+    assert lines["persistence"] == [f"{found['persistence_nrmse']:.3f}"]
+    assert lines["figures:"] == [str(RUN / "plots")]
+
+
+def test_the_seed_decides_the_result_and_the_test_part_is_not_trained_on(mts3: Command) -> None:
+    for folder in ("a", "b"):
+        assert mts3("train", *FILE, f"hydra.run.dir={folder}").code == 0
+    assert scores(Path("a")) == scores(Path("b"))
+    assert mts3("train", *FILE, "hydra.run.dir=c", "seed=1", "split_seed=0").code == 0
+    a, c = scores(Path("a")), scores(Path("c"))
+    assert a["nrmse"] != c["nrmse"]
+    assert a["linear_nrmse"] == c["linear_nrmse"]  # the same split
+
+
+@pytest.mark.parametrize("name", [name for name in choices_of("data") if name != "file"])
+def test_every_data_set_trains_two_steps(mts3: Command, name: str) -> None:
+    path = []
+    if name == "pam":  # not shipped: one that looks like it
+        rng, lengths = np.random.default_rng(0), np.full(6, 90)
+        rows = lengths.sum()
+        arrays = {key: rng.random((rows, 4)) for key in ("joint_position", "joint_velocity")}
+        arrays |= {key: rng.random((rows, 8)) for key in ("pressure", "action")}
+        np.savez("pam.npz", **arrays, episode_length=lengths, episode_name=np.array([f"e{i}" for i in range(6)]))
+        path = ["data.path=pam.npz"]
+    small = [*path, "data.test_stride=400", "data.train_stride=400", "data.sequence_len=65", "train.batch_size=4"]
+    done = mts3("train", f"data={name}", *small, *SHORT, *MODEL)
+    assert (done.code, done.err) == (0, "")
+    assert metrics(Path(f"runs/{name}-mts3-seed0"))["data"] == name
+
+
+@pytest.mark.parametrize("name", choices_of("model"))
+def test_every_model_trains_two_steps(mts3: Command, name: str) -> None:
+    assert mts3("train", f"model={name}", *FILE).code == 0
+    assert metrics(Path(f"runs/arm-{name}-seed0"))["model"] == name
+
+
+def test_training_returns_the_best_validation_crps_for_a_sweeper_to_minimize(mts3: Command) -> None:
+    run = composed(prepare([*FILE, "trainer.max_steps=-1", "trainer.max_epochs=3"]))
+    best = train(run.config, run.run_dir)
+    with Path(run.run_dir, "logs/version_0/metrics.csv").open() as file:
+        logged = [float(row["val_crps"]) for row in csv.DictReader(file) if row["val_crps"]]
+    assert len(logged) == 3
+    assert best == pytest.approx(min(logged))
+
+
+def test_a_system_without_actions_trains(mts3: Command) -> None:
+    write_recording(Path("free.npz"), action_dim=0)
+    assert mts3("train", "data.path=free.npz", *TINY, *SHORT, *MODEL).code == 0
+
+
+def test_model_arguments_reach_the_model(mts3: Command) -> None:
+    assert mts3("train", *FILE, "model.transition=modal").code == 0
+    arguments = json.loads((RUN / "model.json").read_text())["arguments"]
+    assert (arguments["transition"], arguments["latent_obs_dim"], arguments["window_len"]) == ("modal", 2, 4)
+
+
+def test_a_finished_run_is_not_overwritten_unless_told(trained: Command) -> None:
+    mts3 = trained
+    before = (RUN / "model.safetensors").read_bytes()
+    refused = mts3("train", *FILE, "trainer.max_steps=1")
+    assert refused.code == 2
+    assert "already holds a run: continue it with resume=true, replace it with overwrite=true" in refused.line
+    assert (RUN / "model.safetensors").read_bytes() == before
+    (RUN / "notes.txt").write_text("mine")
+    assert mts3("train", *FILE, "trainer.max_steps=1", "overwrite=true").code == 0
+    assert metrics(RUN)["gradient_steps"] == 1
+    assert (RUN / "notes.txt").read_text() == "mine"
+
+
+def test_a_resumed_run_equals_one_that_was_never_interrupted(mts3: Command) -> None:
+    options = [*FILE, "trainer.max_steps=-1", "train.batch_size=2", "train.schedule=constant"]
+    assert mts3("train", *options, "trainer.max_epochs=3", "hydra.run.dir=whole").code == 0
+    assert mts3("train", *options, "trainer.max_epochs=1", "hydra.run.dir=parts").code == 0
+    assert mts3("train", *options, "trainer.max_epochs=3", "hydra.run.dir=parts", "resume=true").code == 0
+    assert scores(Path("whole")) == scores(Path("parts"))
+    whole, parts = package.load("whole"), package.load("parts")
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts.parameters(), strict=True))
+
+
+def test_resume_without_a_run_or_with_other_options_is_refused(mts3: Command, finished_run: Path) -> None:
+    refused = mts3("train", *FILE, "resume=true")
+    assert (refused.code, "nothing to resume" in refused.line) == (2, True)
+    shutil.copytree(finished_run, RUN)
+    for option in ("train.batch_size=2", "data.context_len=4", "model.transition=modal", "split_seed=9"):
+        refused = mts3("train", *FILE, option, "resume=true")
+        assert refused.code == 2
+        assert f"not {option}: repeat the options" in refused.line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "which data? Name a set (data=pam, data=plaza1, data=soil, data=tiago) or give a file"),
+        (["data.path=nowhere.npz"], "nowhere.npz"),
+        ([*FILE, "model.latent=2"], "unknown argument of model mts3 'latent': did you mean latent_obs_dim"),
+        ([*FILE, "model.transition=diagonal"], "unknown transition 'diagonal'"),
+        ([*FILE, "model.latent_obs_dim=two"], "model=mts3: "),
+        ([*FILE, "trainer.max_epoch=2"], "unknown option of trainer 'max_epoch'"),
+        ([*FILE, "trainer.devices=none"], "trainer: "),
+        ([*FILE, "trainer.max_epochs=ten"], "trainer.max_epochs must be like 20"),
+        ([*FILE, "train.schedule=linear"], "unknown train.schedule 'linear'"),
+        ([*FILE, "train.batch_size=0"], "train.batch_size"),
+        ([*FILE, "train.curriculum_epochs=0"], "epochs_per_increase"),
+        ([*FILE, "seed=-1"], "seed"),
+        ([*FILE, "threads=0"], "threads"),
+        ([*FILE, "data.context_len=16"], "data.context_len"),
+        ([*FILE, "data.sequence_len=0"], "data.sequence_len"),
+        ([*FILE, "data.split_fractions=[1,1,1]"], "split_fractions"),
+        ([*FILE, "data.context_len=100", "data.sequence_len=200"], "has 60 rows; expected at least 101"),
+        ([*FILE, "hydra.run.dir=arm.npz"], "arm.npz is a file"),
+    ],
+)
+def test_the_users_mistakes_are_one_line_and_leave_nothing(mts3: Command, arguments: list[str], message: str) -> None:
+    refused = mts3("train", *arguments)
+    assert refused.code == 2
+    assert refused.line.startswith("mts3 train: ")
+    assert message in refused.line
+    assert not list(Path("runs").glob("*"))
+
+
+def test_a_constant_channel_is_reported(mts3: Command) -> None:
+    from mts3.data import Dataset, Trajectory, load_dataset, save_dataset
+
+    arm = load_dataset(None, "arm.npz")
+    flat = tuple(Trajectory(t.obs, np.full_like(t.actions, 2.0), t.name) for t in arm.trajectories)
+    save_dataset(Dataset("flat", flat, arm.obs_names, arm.action_names, 0.1), "flat.npz")
+    done = mts3("train", "data.path=flat.npz", *TINY, *SHORT, *MODEL)
+    assert done.code == 0
+    assert done.err == "constant in the training part, set to zero: action 'u0'\n"
+
+
+def test_a_training_that_diverges_is_one_line_and_exit_code_1(mts3: Command) -> None:
+    failed = mts3("train", *FILE, "train.learning_rate=1e30", "trainer.max_steps=9", "train.batch_size=2")
+    assert failed.code == 1
+    assert failed.line.startswith("mts3 train: training diverged in epoch ")
+
+
+def test_ctrl_c_is_quiet_and_keeps_the_checkpoint(mts3: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = TrainingModule.training_step
+
+    def interrupted(self, batch, batch_idx):
+        if self.current_epoch == 1:
+            raise KeyboardInterrupt
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(TrainingModule, "training_step", interrupted)
+    assert mts3("train", *FILE, "trainer.max_steps=-1", "trainer.max_epochs=3") == (130, "", "")
+    assert (RUN / "last.ckpt").is_file()
+    assert not (RUN / "metrics.json").exists()
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_broken(mts3: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    refused = mts3("train", *FILE)
+    assert refused.code == 2
+    assert "model.safetensors: No space left on device" in refused.line
+    assert not (RUN / "last.ckpt").exists()
+    assert not list(RUN.rglob(".*"))
+
+
+def test_a_full_disk_under_a_logger_is_one_line_too(mts3: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lightning.pytorch.loggers import CSVLogger
+
+    def full(self) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(CSVLogger, "save", full)
+    refused = mts3("train", *FILE)
+    assert refused.code == 2
+    assert "No space left on device" in refused.line
+
+
+def test_an_error_of_ours_keeps_its_traceback(mts3: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self, batch, batch_idx):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(TrainingModule, "training_step", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        mts3("train", *FILE)
+
+
+def test_training_on_two_devices_is_one_run(mts3: Command) -> None:
+    """Lightning starts the command once more for the second device; the first one alone writes and prints."""
+    command = [sys.executable, "-m", "mts3.cli.main", "train", *FILE, "trainer.devices=2", "train.batch_size=2"]
+    source = os.environ | {"PYTHONPATH": str(Path(package.__file__).parents[1])}
+    done = subprocess.run(command, env=source, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("figures:") == 1
+    assert metrics(RUN)["gradient_steps"] == 2
