@@ -32,7 +32,7 @@ class TestPredicted(MTS3Conformance):
 
 
 class TestBanded(MTS3Conformance):
-    arguments = {**SIZES, "transition": "banded", "bandwidth": 1}  # noqa: RUF012
+    arguments = {**SIZES, "transition": "banded", "bandwidth": 1, "task_belief": "filtered"}  # noqa: RUF012
 
 
 class TestModal(MTS3Conformance):

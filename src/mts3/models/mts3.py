@@ -67,7 +67,7 @@ class MTS3(WorldModel):
         transition_init: str = "oscillator",
         task_init: str = "published",
         bandwidth: int = 3,
-        task_belief: str = "filtered",
+        task_belief: str = "predicted",
         encoder_hidden: int = 120,
         set_encoder_hidden: int = 240,
         control_hidden: int = 120,
