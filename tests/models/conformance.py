@@ -197,6 +197,18 @@ class Conformance:
         with pytest.raises(ValueError, match=message):
             model(*change(*sequence(H + 1)))
 
+    def test_a_state_of_another_batch_is_named(self, model):
+        with pytest.raises(ValueError, match="state holds a batch of 2, obs one of 3"):
+            model.observe(*sequence(H), model.initial_state(2))
+        with pytest.raises(ValueError, match="state holds a batch of 2, obs one of 3"):
+            model.imagine(model.initial_state(2), sequence(H)[1])
+
+    def test_imagining_needs_actions_of_the_right_shape(self, model):
+        with pytest.raises(ValueError, match=r"imagine needs actions \(B, T, 2\)"):
+            model.imagine(model.initial_state(B), horizon=3)
+        with pytest.raises(ValueError, match=r"expected actions \(B, T, 2\), got \(3, 5, 1\)"):
+            model.imagine(model.initial_state(B), sequence(H)[1][..., :1])
+
     def test_unknown_arguments_are_named(self):
         with pytest.raises(UserError, match="did you mean latent_obs_dim"):
             mts3.build(self.name, obs_dim=O, action_dim=A, latent_obsdim=3)

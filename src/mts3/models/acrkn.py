@@ -82,6 +82,7 @@ class AcRKN(WorldModel):
         """Filter a sequence, see `WorldModel.observe`."""
         obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
         state = state or self.initial_state(obs.shape[0])
+        self._check_batch("state", state.batch_size, obs.shape[0])
         pred, prior = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, mask)
         return pred, AcRKNState(prior)
 

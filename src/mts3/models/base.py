@@ -153,6 +153,11 @@ class WorldModel(nn.Module, ABC):
             )
         return obs, actions, self._check_mask(obs, obs_mask)
 
+    def _check_batch(self, what: str, given: int, expected: int) -> None:
+        """The batch size of a state or a plan."""
+        if given != expected:
+            raise ValueError(f"{what} holds a batch of {given}, obs one of {expected}: pass one of the same size")
+
     def _check_mask(self, obs: Tensor, obs_mask: Tensor | None) -> Tensor:
         """The mask as (B, T, O), True = observed."""
         finite = torch.isfinite(obs)

@@ -129,6 +129,7 @@ class MTS3(WorldModel):
         self.slow.require_causal()
         if planned_actions is not None:
             self._check("planned_actions", planned_actions, 3, self.action_dim)
+            self._check_batch("planned_actions", planned_actions.shape[0], obs_t.shape[0])
         obs, actions, mask = self._check_sequence(*self._one_step(obs_t, action_t, obs_mask))
         return self._observe(state, obs, actions, mask, planned_actions)
 
@@ -140,6 +141,7 @@ class MTS3(WorldModel):
         mask: Bool[Tensor, "B T O"],
         plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, MTS3State]:
+        self._check_batch("state", state.batch_size, obs.shape[0])
         steps, taken = obs.shape[1], state.slow.steps
         task, slow = self.slow.observe(state.slow, obs, actions, mask, plan)
         # C moves a window's task before it is spread over the steps: K products in place of T.
