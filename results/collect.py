@@ -51,7 +51,7 @@ def keep(run: Path) -> dict[str, Any]:
 def cell(values: list[float]) -> str:
     """Mean, and the standard deviation if there is any."""
     mean = statistics.mean(values)
-    digits = 0 if mean >= 100 else 3
+    digits = 0 if mean >= 20 else 3
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     return f"{mean:.{digits}f} ± {spread:.{digits}f}" if spread else f"{mean:.{digits}f}"
 
