@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: demo test check clean
 
 demo: $(VENV)/.installed  ## train and evaluate MTS3 on recorded data that ships in the package
-	$(BIN)/mts3 train experiment=demo
+	$(BIN)/mts3 train data=soil model=mts3 hydra.run.dir=runs/demo overwrite=true
 
 test: $(VENV)/.installed-dev  ## run the tests
 	$(BIN)/python -m pytest
