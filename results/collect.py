@@ -4,7 +4,8 @@
     python results/collect.py runs/*-mts3-seed*
 
 Copies each run's metrics.json (and the figures of seed 0) to results/DATA-MODEL-seedN/ and writes
-results/long_horizon.md: mean and standard deviation over the seeds, beside persistence and the linear rollout.
+results/long_horizon.md, one_step.md and imputation.md: mean and standard deviation over the seeds, beside persistence
+and the linear rollout.
 """
 
 from __future__ import annotations
@@ -20,16 +21,15 @@ from typing import Any
 from mts3.files import write_aside
 
 RESULTS = Path(__file__).parent
-COLUMNS = {
+SCORES = {
     "nrmse": "NRMSE",
     "linear_nrmse": "linear",
     "persistence_nrmse": "persistence",
     "nll": "NLL",
     "crps": "CRPS",
     "coverage_90": "90 % coverage",
-    "train_seconds": "train s",
-    "gradient_steps": "steps",
 }
+COST = {"train_seconds": "train s", "gradient_steps": "steps"}
 
 
 def keep(run: Path) -> dict[str, Any]:
@@ -56,11 +56,11 @@ def cell(values: list[float]) -> str:
     return f"{mean:.{digits}f} ± {spread:.{digits}f}" if spread else f"{mean:.{digits}f}"
 
 
-def table(rows: dict[tuple[str, str], list[dict[str, Any]]]) -> str:
-    head = ["data", "model", "seeds", *COLUMNS.values()]
+def table(rows: dict[tuple[str, str], list[dict[str, Any]]], columns: dict[str, str]) -> str:
+    head = ["data", "model", "seeds", *columns.values()]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for (data, model), metrics in sorted(rows.items()):
-        cells = [cell([m[key] for m in metrics]) for key in COLUMNS]
+        cells = [cell([m[key] for m in metrics]) for key in columns]
         lines.append("| " + " | ".join([data, model, str(len(metrics)), *cells]) + " |")
     return "\n".join(lines) + "\n"
 
@@ -72,10 +72,17 @@ def main() -> None:
     for run in parser.parse_args().runs:
         metrics = keep(run)
         rows[metrics["data"], metrics["model"]].append(metrics)
-    text = table(rows)
-    with write_aside(RESULTS / "long_horizon.md") as path:
-        path.write_text(text)
-    print(text)
+    tables = {
+        "long_horizon": table(rows, SCORES | COST),
+        **{
+            task: table({name: [m[task] for m in metrics] for name, metrics in rows.items()}, SCORES)
+            for task in ("one_step", "imputation")
+        },
+    }
+    for name, text in tables.items():
+        with write_aside(RESULTS / f"{name}.md") as path:
+            path.write_text(text)
+        print(f"{name}\n{text}")
 
 
 if __name__ == "__main__":

@@ -41,5 +41,5 @@ def test_the_table_is_mean_and_spread_over_seeds(tmp_path, seeds):
     script = runpy.run_path(str(ROOT / "results" / "collect.py"))
     metrics = json.loads((ROOT / "results" / "soil-mts3-seed0" / "metrics.json").read_text())
     rows = {("soil", "mts3"): [{**metrics, "nrmse": 0.4 + 0.01 * i} for i in range(seeds)]}
-    row = script["table"](rows).splitlines()[-1]
+    row = script["table"](rows, {"nrmse": "NRMSE"}).splitlines()[-1]
     assert f"| soil | mts3 | {seeds} | {'0.400' if seeds == 1 else '0.410 ± 0.010'} |" in row
