@@ -16,7 +16,7 @@ test: $(VENV)/.installed-dev  ## run the tests
 check: $(VENV)/.installed-dev  ## what every commit passes besides the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 $(BIN)/python:

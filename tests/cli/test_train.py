@@ -153,7 +153,7 @@ def test_resume_without_a_run_or_with_other_options_is_refused(mts3: Command, fi
         ([*FILE, "model.latent_obs_dim=two"], "model=mts3: "),
         ([*FILE, "trainer.max_epoch=2"], "unknown option of trainer 'max_epoch'"),
         ([*FILE, "trainer.devices=none"], "trainer: "),
-        ([*FILE, "trainer.max_epochs=ten"], "trainer.max_epochs must be like 20"),
+        ([*FILE, "trainer.max_epochs=ten"], "trainer.max_epochs must be like 40"),
         ([*FILE, "train.schedule=linear"], "unknown train.schedule 'linear'"),
         ([*FILE, "train.batch_size=0"], "train.batch_size"),
         ([*FILE, "train.curriculum_epochs=0"], "epochs_per_increase"),
