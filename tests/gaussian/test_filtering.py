@@ -73,7 +73,10 @@ def test_the_textbook_filter_equals_the_joint_gaussian_of_the_sequence(seed):
 def test_modal_steps_compose_in_any_grouping(seed, first, second):
     prior, steps, _ = problem(seed, "modal")
     elements = associative.prepare(*steps)
-    at = lambda t: associative.ScanElement(*(getattr(elements, f)[:, t] for f in ("A", "b", "C", "eta", "J")))  # noqa: E731
+
+    def at(t: int) -> associative.ScanElement:
+        return associative.ScanElement(*(getattr(elements, field)[:, t] for field in ("A", "b", "C", "eta", "J")))
+
     expected = filtering.scan(prior, filtering.prepare(*steps))[-1]
     cut = sorted({0, first, second, STEPS})
     parts = []

@@ -51,8 +51,9 @@ class MTS3(WorldModel):
         task_belief: Which task belief the fast level sees, see `SlowLevel`.
         encoder_hidden, set_encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
         detach_between_windows: Cut the gradient of the state between windows, as the published code does.
-    Reference: Shaj et al. 2023 (arXiv 2310.18534). Differs from the paper in: the abstract action's variance
-        reaches the task; the window's first actions inform the first task.
+    Reference: Shaj et al. 2023 (arXiv 2310.18534). Differs from the paper in: the first window's actions inform the
+        first task; what pushes a latent is scaled, see `mts3.layers.transition.input_gain`. Differs from the
+        published code in: the abstract action's variance reaches the task; bands are applied; causal by default.
     """
 
     name = "mts3"
