@@ -1,0 +1,57 @@
+"""Learning on data whose optimum is known: the Kalman filter of the system that made them."""
+
+import numpy as np
+import torch
+
+import mts3
+from mts3.gaussian import textbook
+from mts3.metrics import gaussian_nll
+from mts3.prediction import Prediction
+
+STEPS, DECAY, PUSH, STATE_NOISE, OBS_NOISE = 30, 0.95, 0.3, 0.05, 0.05
+
+
+def simulate(batch: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """x' = 0.95 x + 0.3 a + noise, observed with noise: observations (B, T + 1, 1) and actions (B, T, 1)."""
+    rng = np.random.default_rng(seed)
+    actions = rng.standard_normal((batch, STEPS, 1))
+    x = np.zeros((batch, STEPS + 1, 1))
+    x[:, 0] = rng.standard_normal((batch, 1))
+    for t in range(STEPS):
+        noise = np.sqrt(STATE_NOISE) * rng.standard_normal((batch, 1))
+        x[:, t + 1] = DECAY * x[:, t] + PUSH * actions[:, t] + noise
+    obs = x + np.sqrt(OBS_NOISE) * rng.standard_normal(x.shape)
+    return torch.tensor(obs, dtype=torch.float32), torch.tensor(actions, dtype=torch.float32)
+
+
+def optimal(obs: torch.Tensor, actions: torch.Tensor) -> Prediction:
+    """What the filter that knows the system predicts; the lower half of its state does nothing."""
+    transition, noise = np.diag([DECAY, 0.0]), np.diag([STATE_NOISE, 1e-9])
+    means, variances = [], []
+    for y, a in zip(obs.double().numpy(), actions.double().numpy(), strict=True):
+        shifts = np.concatenate([PUSH * a, np.zeros_like(a)], 1)
+        prior = (np.zeros(2), np.diag([1.0, 1.0]))
+        obs_var, mask = np.full((STEPS, 1), OBS_NOISE), np.ones(STEPS, dtype=bool)
+        predicted = textbook.kalman_filter(prior, transition, shifts, noise, y[:-1], obs_var, mask)[1]
+        means.append([mean[:1] for mean, _ in predicted])
+        variances.append([cov[:1, 0] + OBS_NOISE for _, cov in predicted])
+    return Prediction(torch.tensor(np.array(means)), torch.tensor(np.array(variances)))
+
+
+def test_a_trained_model_comes_close_to_the_filter_that_knows_the_system():
+    torch.manual_seed(0)
+    sizes = {"encoder_hidden": 16, "control_hidden": 16, "decoder_hidden": 16}
+    model = mts3.AcRKN(1, 1, latent_obs_dim=4, transition="modal", **sizes)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    for step in range(250):
+        obs, actions = simulate(64, seed=step)
+        loss = gaussian_nll(model(obs[:, :-1], actions), obs[:, 1:])
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+    obs, actions = simulate(100, seed=10_000)
+    with torch.no_grad():
+        learned = gaussian_nll(model(obs[:, :-1], actions), obs[:, 1:]).item()
+    best = gaussian_nll(optimal(obs, actions), obs[:, 1:].double()).item()
+    assert best < learned < best + 0.03
