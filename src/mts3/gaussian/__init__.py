@@ -1,4 +1,7 @@
-"""The mathematics: pure functions on tensors. No configuration, no files, no modules."""
+"""The mathematics: pure functions on tensors. No configuration, no files, no modules.
+
+Numbers of equations are those of docs/mathematics.md.
+"""
 
 from mts3.gaussian.belief import Belief, Evidence, evidence_of, stack
 from mts3.gaussian.condition import aggregate, condition

@@ -57,7 +57,7 @@ def prepare(transition: LinearMap, offset: Belief, evidence: Evidence) -> ScanEl
 
 
 def combine(i: ScanElement, j: ScanElement) -> ScanElement:
-    """The element of stretch i followed by stretch j, DESIGN (5), with W = (I + C_i J_j)^-1, V = (I + J_j C_i)^-1."""
+    """The element of stretch i followed by stretch j, equation (5), with W = (I + C_i J_j)^-1, V = (I + J_j C_i)^-1."""
     eye = torch.eye(2, dtype=i.C.dtype, device=i.C.device)
     w = _inverse(eye + i.C @ j.J)
     v = w.mT  # C and J are symmetric

@@ -16,7 +16,7 @@ class Belief:
 
     Dimension d of u correlates with dimension d of l and with nothing else:
 
-        (u_d, l_d) ~ N((mu_u, mu_l), [[var_u, s], [s, var_l]]),   var_u * var_l > s^2.        DESIGN (1)
+        (u_d, l_d) ~ N((mu_u, mu_l), [[var_u, s], [s, var_l]]),   var_u * var_l > s^2.        (1)
 
     The halves are stored side by side, so that moving a belief through a linear map is one product each
     for the mean and for the covariance.
@@ -90,7 +90,7 @@ class Evidence:
 
     N observations w_n of u with variances r_n and masks m_n enter only through
 
-        Lam = sum_n m_n / r_n,   eta = sum_n m_n w_n / r_n.                                  DESIGN (2)
+        Lam = sum_n m_n / r_n,   eta = sum_n m_n w_n / r_n.        (2)
 
     Missing observations add zero: no infinities, no special cases.
 
@@ -121,7 +121,7 @@ class Evidence:
 def evidence_of(
     obs: Float[Tensor, "*batch D"], var: Float[Tensor, "*batch D"], mask: Bool[Tensor, "*batch"]
 ) -> Evidence:
-    """The evidence of single observations, DESIGN (2) with N = 1; `.sum(dim)` makes that of a set.
+    """The evidence of single observations, equation (2) with N = 1; `.sum(dim)` makes that of a set.
 
     Args:
         obs: w, latent observations.

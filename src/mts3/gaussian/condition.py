@@ -11,7 +11,7 @@ from mts3.types import Float, Tensor
 def condition(prior: Belief, evidence: Evidence) -> Belief:
     """The posterior p(z | w_1, ..., w_N) of a belief given evidence about u.
 
-    With g = 1 / (1 + var_u Lam) and d = (eta - Lam mu_u) g, DESIGN (3):
+    With g = 1 / (1 + var_u Lam) and d = (eta - Lam mu_u) g, equation (3):
 
         mu_u  += var_u d            var_u *= g
         mu_l  += s d                s     *= g

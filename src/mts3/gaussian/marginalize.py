@@ -16,7 +16,7 @@ from mts3.types import Float, Tensor
 
 @runtime_checkable
 class LinearMap(Protocol):
-    """z -> M z on beliefs, without noise: the mean moves by M, the three covariance fields by DESIGN (4).
+    """z -> M z on beliefs, without noise: the mean moves by M, the three covariance fields by equation (4).
 
     (4) is linear in (var_u, s, var_l), so a map is two matrices, prepared once and applied at every step.
     """
@@ -67,7 +67,7 @@ def _blockwise(blocks: Tensor, fields: Tensor) -> Tensor:
 
 
 def dense_map(matrix: Float[Tensor, "twoD twoD"]) -> DenseMap:
-    """Prepare a dense M = [[M11, M12], [M21, M22]] for beliefs, DESIGN (4) with entrywise products:
+    """Prepare a dense M = [[M11, M12], [M21, M22]] for beliefs, equation (4) with entrywise products:
 
     var_u' = M11^2 var_u     + 2 (M11 M12) s               + M12^2 var_l
     s'     = (M21 M11) var_u + (M22 M11 + M21 M12) s       + (M22 M12) var_l
@@ -79,7 +79,7 @@ def dense_map(matrix: Float[Tensor, "twoD twoD"]) -> DenseMap:
 
 
 def modal_map(blocks: Float[Tensor, "2 2 D"]) -> ModalMap:
-    """Prepare D separate 2x2 systems for beliefs: DESIGN (4) with the diagonals of M11, M12, M21, M22."""
+    """Prepare D separate 2x2 systems for beliefs: equation (4) with the diagonals of M11, M12, M21, M22."""
     rows = _covariance_rows(*blocks.flatten(0, 1).unbind(0))
     return ModalMap(blocks, torch.stack([torch.stack(row) for row in rows]))
 
@@ -103,7 +103,7 @@ def marginalize(
     noise: Float[Tensor, "*#batch threeD"],
     shift: Float[Tensor, "*#batch twoD"] | None = None,
 ) -> Belief:
-    """The belief about z' = sum_p M_p z_p + b + noise, parents independent of each other. DESIGN (4).
+    """The belief about z' = sum_p M_p z_p + b + noise, parents independent of each other. equation (4).
 
     The contributions of the parents add, in the mean and in the covariance; the noise is added once.
 

@@ -27,7 +27,7 @@ def marginalize(parents: list[tuple[np.ndarray, Gaussian]], shift: np.ndarray, n
 
 
 def keep_blocks(belief: Gaussian) -> Gaussian:
-    """Drop every covariance but those between dimension d of the upper and d of the lower half: DESIGN (4)."""
+    """Drop every covariance but those between dimension d of the upper and d of the lower half: equation (4)."""
     mean, cov = belief
     eye = np.eye(len(mean) // 2, dtype=bool)
     return mean, np.where(np.block([[eye, eye], [eye, eye]]), cov, 0.0)
