@@ -2,7 +2,7 @@
 
 import os
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -11,18 +11,18 @@ from mts3.data import Dataset, Trajectory
 from mts3.errors import UserError
 from mts3.plot import dataset as picture
 
-mpl.use("agg")
-
 
 @pytest.fixture
 def figures(monkeypatch):
-    """The figures drawn, before they are closed."""
-    drawn = []
-    monkeypatch.setattr(picture.plt, "close", drawn.append)
-    yield drawn
-    monkeypatch.undo()
-    for figure in drawn:
-        picture.plt.close(figure)
+    """The figures drawn, as they are saved."""
+    drawn, save = [], picture.style.save
+
+    def spy(figure, path):
+        drawn.append(figure)
+        return save(figure, path)
+
+    monkeypatch.setattr(picture.style, "save", spy)
+    return drawn
 
 
 def test_every_channel_has_its_strip_with_name_and_unit(dataset, tmp_path, figures):
@@ -62,4 +62,4 @@ def test_a_full_disk_leaves_no_half_picture(dataset, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"cannot write .*toy\.png: No space left on device"):
         picture.show_dataset(dataset, tmp_path / "toy.png")
     assert os.listdir(tmp_path) == []
-    assert picture.plt.get_fignums() == []
+    assert plt.get_fignums() == []

@@ -54,4 +54,8 @@ class GaussianMarginalization(nn.Module):
         """
         maps = [transition() for transition in islice(self.transitions, 1, None)]
         pushed = marginalize(list(zip(maps, others, strict=True)), self.noise(), shift)
-        return Belief(pushed.mean * self.gain.repeat(2), pushed.cov * self.gain.square().repeat(3))
+        return Belief(self.scaled(pushed.mean), pushed.cov * self.gain.square().repeat(3))
+
+    def scaled(self, shift: Float[Tensor, "*batch twoD"]) -> Float[Tensor, "*batch twoD"]:
+        """G b: a shift as it enters, for adding to an `offset` computed without it."""
+        return shift * self.gain.repeat(2)

@@ -67,7 +67,7 @@ class FastLevel(nn.Module):
         evidence: Evidence = self.encoder(obs, obs_mask)
         mean = offset.mean
         if self.control is not None:
-            mean = mean + self.control(actions) * self.marginalization.gain.repeat(2)
+            mean = mean + self.marginalization.scaled(self.control(actions))
         shifted = Belief(mean.expand(*obs.shape[:2], -1), offset.cov.expand(*obs.shape[:2], -1))
         steps = filtering.prepare(self.marginalization.transitions[0](), shifted, evidence)
         predicted = filtering.scan(prior, steps, detach_at)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mts3.data import Dataset, Trajectory, describe
-from mts3.files import write_aside
+from mts3.plot import style
 
 SHOWN_TRAJECTORIES = 3
 STRIPS_PER_COLUMN = 10
@@ -35,7 +34,6 @@ def show_dataset(dataset: Dataset, path: str | Path) -> Path:
     Raises:
         UserError: if the picture cannot be written.
     """
-    path = Path(path)
     number = np.unique(np.linspace(0, len(dataset.trajectories) - 1, SHOWN_TRAJECTORIES).astype(int))
     shown = [dataset.trajectories[i] for i in number]
     scale, unit = _time_unit(max(len(t) for t in shown) * dataset.sample_time / 3)
@@ -48,12 +46,7 @@ def show_dataset(dataset: Dataset, path: str | Path) -> Path:
             axes.tick_params(labelbottom=False)
         strips[-1][0].set_xlabel(f"time ({unit})", fontsize=8, color=INK)
     _title(figure, dataset, shown)
-    try:
-        with write_aside(path) as aside:
-            figure.savefig(aside, dpi=150, facecolor="white")
-    finally:
-        plt.close(figure)
-    return path
+    return style.save(figure, path)
 
 
 def _grid(dataset: Dataset) -> tuple[Figure, list[list[tuple[Axes, tuple[str, int]]]]]:
@@ -63,7 +56,7 @@ def _grid(dataset: Dataset) -> tuple[Figure, list[list[tuple[Axes, tuple[str, in
         parts = -(-count // STRIPS_PER_COLUMN)
         blocks += [[(kind, int(i)) for i in part] for part in np.array_split(np.arange(count), parts)] if count else []
     rows = max(len(block) for block in blocks)
-    figure = plt.figure(figsize=(max(7.0, 4.6 * len(blocks)), 1.4 + 0.95 * max(rows, 2)), layout="constrained")
+    figure = style.new_figure(max(7.0, 4.6 * len(blocks)), 1.4 + 0.95 * max(rows, 2))
     grid = figure.add_gridspec(1, len(blocks))
     columns = []
     for place, block in enumerate(blocks):
