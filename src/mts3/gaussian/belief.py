@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -72,7 +72,11 @@ class Belief:
 
     def detach(self) -> Belief:
         """The same belief, cut from the graph."""
-        return Belief(self.mean.detach(), self.cov.detach())
+        return self.map(Tensor.detach)
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Belief:
+        """Both fields after `change`, which picks, moves or expands batch axes and leaves the last axis alone."""
+        return Belief(change(self.mean), change(self.cov))
 
     def unbind(self, dim: int) -> Iterator[Belief]:
         """The beliefs along one batch axis, one by one."""
@@ -82,6 +86,12 @@ class Belief:
 def stack(beliefs: list[Belief], dim: int) -> Belief:
     """Beliefs side by side along a new batch axis, the inverse of `Belief.unbind`."""
     return Belief(torch.stack([b.mean for b in beliefs], dim), torch.stack([b.cov for b in beliefs], dim))
+
+
+def diagonal(mean: Float[Tensor, "*batch twoD"], var: Float[Tensor, "*batch twoD"]) -> Belief:
+    """A belief whose halves do not correlate."""
+    upper, lower = var.chunk(2, -1)
+    return Belief(mean, torch.cat((upper, torch.zeros_like(upper), lower), -1))
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,10 @@ class Evidence:
 
     def __add__(self, other: Evidence) -> Evidence:
         return Evidence(self.precision + other.precision, self.information + other.information)
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Evidence:
+        """Both fields after `change`, which picks, moves or expands batch axes and leaves the last axis alone."""
+        return Evidence(change(self.precision), change(self.information))
 
     def sum(self, dim: int) -> Evidence:
         """The evidence of a whole set: the sum over a batch axis."""

@@ -18,7 +18,8 @@ from mts3.types import Float, Tensor
 class LinearMap(Protocol):
     """z -> M z on beliefs, without noise: the mean moves by M, the three covariance fields by equation (4).
 
-    (4) is linear in (var_u, s, var_l), so a map is two matrices, prepared once and applied at every step.
+    (4) is linear in (var_u, s, var_l), so a map is two matrices, prepared once and applied at every step; a locally
+    linear one chooses its M by the belief it is applied to.
     """
 
     def apply(self, belief: Belief) -> Belief:
