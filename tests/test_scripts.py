@@ -1,12 +1,11 @@
-"""Examples, benchmarks and the results table run as they stand."""
+"""Examples and benchmarks run as they stand."""
 
 import json
 import runpy
 import sys
 from pathlib import Path
 
-import pytest
-
+import mts3
 import mts3.train
 
 ROOT = Path(__file__).parents[1]
@@ -36,10 +35,30 @@ def test_the_benchmark_times_every_step():
     assert all(time > 0 for times in seconds.values() for time in times)
 
 
-@pytest.mark.parametrize("seeds", [1, 3])
-def test_the_table_is_mean_and_spread_over_seeds(tmp_path, seeds):
-    script = runpy.run_path(str(ROOT / "results" / "collect.py"))
-    metrics = json.loads((ROOT / "results" / "soil-mts3-seed0" / "metrics.json").read_text())
-    rows = {("soil", "mts3"): [{**metrics, "nrmse": 0.4 + 0.01 * i} for i in range(seeds)]}
-    row = script["table"](rows, {"nrmse": "NRMSE"}).splitlines()[-1]
-    assert f"| soil | mts3 | {seeds} | {'0.400' if seeds == 1 else '0.410 ± 0.010'} |" in row
+def test_the_benchmark_estimates_a_state_from_images(tmp_path, monkeypatch, capsys):
+    script = runpy.run_path(str(ROOT / "benchmarks" / "pendulum_images.py"))
+    parts = {"train": 4, "validation": 2, "test": 2}
+    script["SETTINGS"].update(sequences=parts, steps=6, epochs=1, batch=2, latent_obs_dim=4, hidden=8, missing=[0.5])
+    monkeypatch.setitem(script["main"].__globals__, "RESULT", tmp_path / "pendulum_images.json")
+    monkeypatch.setattr(sys, "argv", ["pendulum_images.py", "--seeds", "1"])
+    script["main"]()
+    rows = json.loads((tmp_path / "pendulum_images.json").read_text())["rows"]
+    assert [row["model"] for row in rows] == ["mean", "rkn", "lstm", "gru", "rkn_whole"]
+    sizes = [row["parameters"] for row in rows[1:]]
+    assert max(sizes) / min(sizes) < 1.05
+    capsys.readouterr()
+    script["main"]()  # everything is there already: nothing trains
+    out = capsys.readouterr().out
+    assert "epoch" not in out
+    assert out.strip() in (tmp_path / "pendulum_images.md").read_text()
+
+
+def test_the_benchmark_of_models_times_all_of_them(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    script = runpy.run_path(str(ROOT / "benchmarks" / "models.py"))
+    script["SIZES"].update(batch=2, steps=6, window_len=3)
+    rows = script["measured"](("gru", "acrkn", "acrkn_linear"), 1)
+    assert [row["model"] for row in rows] == ["gru", "acrkn", "acrkn_linear"]
+    assert all(row[key] > 0 for row in rows for key in ("parameters", "train_ms", "filter_ms", "step_ms"))
+    assert {row["train_ms_ratio"] for row in rows if row["model"] == "gru"} == {1.0}
+    assert script["LEARNED"] == tuple(mts3.models.MODELS)[:-2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ class Normalizer:
     Attributes:
         obs_mean, obs_std: (O,), physical units.
         action_mean, action_std: (A,), physical units.
+        reward_mean, reward_std: (1,), 0 and 1 where the data have no reward.
 
     Constant dimensions carry std 1 (set by whoever fits the statistics): they become zero, never amplified noise.
     Every method takes numpy arrays or tensors with features last and returns the same kind.
@@ -30,6 +31,8 @@ class Normalizer:
     obs_std: np.ndarray
     action_mean: np.ndarray
     action_std: np.ndarray
+    reward_mean: np.ndarray = field(default_factory=lambda: np.zeros(1, np.float32))
+    reward_std: np.ndarray = field(default_factory=lambda: np.ones(1, np.float32))
 
     def normalize_obs(self, obs_physical: Array) -> Array:
         """(..., O) physical to normalized."""
@@ -43,19 +46,30 @@ class Normalizer:
         """(..., A) physical to normalized."""
         return (actions_physical - _like(self.action_mean, actions_physical)) / _like(self.action_std, actions_physical)
 
+    def normalize_reward(self, reward_physical: Array) -> Array:
+        """(..., 1) physical to normalized."""
+        return (reward_physical - _like(self.reward_mean, reward_physical)) / _like(self.reward_std, reward_physical)
+
     def denormalize_prediction(self, pred_normalized: Prediction) -> Prediction:
         """A prediction in physical units: means shifted and scaled, variances scaled by std squared."""
-        var = pred_normalized.var * _like(self.obs_std, pred_normalized.var) ** 2
-        return replace(pred_normalized, mean=self.denormalize_obs(pred_normalized.mean), var=var)
+        reward = pred_normalized.reward
+        if reward is not None:
+            reward = _physical(reward, self.reward_mean, self.reward_std)
+        return replace(_physical(pred_normalized, self.obs_mean, self.obs_std), reward=reward)
 
     def as_lists(self) -> dict[str, list[float]]:
         """Plain lists for json."""
-        return {name: getattr(self, name).tolist() for name in ("obs_mean", "obs_std", "action_mean", "action_std")}
+        return {entry.name: getattr(self, entry.name).tolist() for entry in fields(self)}
 
     @classmethod
     def from_lists(cls, lists: dict[str, list[float]]) -> Normalizer:
         """The inverse of `as_lists`."""
         return cls(**{name: np.asarray(values, dtype=np.float32) for name, values in lists.items()})
+
+
+def _physical(pred: Prediction, mean: np.ndarray, std: np.ndarray) -> Prediction:
+    scale = _like(std, pred.var)
+    return Prediction(pred.mean * scale + _like(mean, pred.mean), pred.var * scale**2)
 
 
 def _like(statistic: np.ndarray, array: Array) -> Array:

@@ -20,10 +20,17 @@ class Prediction:
     Attributes:
         mean: (B, T, O).
         var: (B, T, O), positive.
+        reward: The belief about the reward of step t, mean and var (B, T, 1); None from a model without that head.
     """
 
     mean: Float[Tensor, "B T O"]
     var: Float[Tensor, "B T O"]
+    reward: Prediction | None = None
+
+    def steps(self, part: slice) -> Prediction:
+        """The beliefs of some steps."""
+        reward = self.reward.steps(part) if self.reward else None
+        return Prediction(self.mean[:, part], self.var[:, part], reward)
 
     @property
     def std(self) -> Float[Tensor, "B T O"]:

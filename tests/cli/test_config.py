@@ -14,8 +14,25 @@ def compose(*arguments: str):
 @pytest.mark.parametrize("group", sorted(GROUPS))
 def test_every_choice_composes_and_names_itself(group: str) -> None:
     for choice in choices_of(group):
-        section = compose(f"{group}={choice}").config[group]
-        assert section.get("name", choice) == choice
+        config = compose(f"{group}={choice}").config
+        if group == "model":
+            assert config["label"] == choice
+        elif group == "ablation":
+            assert config["ablation"] == choice
+            assert config["label"] == ("mts3" if choice == "none" else f"mts3-{choice}")
+        else:
+            assert config[group].get("name", choice) == choice
+
+
+def test_a_label_says_what_differs_from_the_usual() -> None:
+    run = compose("data=soil", "model=acrkn_linear", "ablation=no_imputation", "train.target=delta", "seed=1")
+    assert run.run_dir == Path("runs/soil-acrkn_linear-no_imputation-delta-seed1")
+    assert run.config["model"] == {"name": "acrkn", "transition": "dense"}
+    assert run.config["train"]["forecast_rate"] == 0.0
+
+
+def test_windows_may_be_a_list() -> None:
+    assert compose("data=soil", "model.window_len=[24,168]").config["model"]["window_len"] == [24, 168]
 
 
 def test_everything_is_resolved_and_the_models_window_is_the_datas() -> None:

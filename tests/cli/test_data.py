@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mts3.data import DATASETS, load_dataset
+from mts3.data import DATASETS, load_dataset, save_dataset
+from mts3.data.generators import generate_bouncing_balls
 from tests.cli.conftest import Command
 
 CSV = "stamp,position,throttle\n" + "".join(f"{0.5 * i},{i % 7},{-i % 3}\n" for i in range(40))
@@ -26,6 +27,16 @@ def test_show_prints_the_channels_and_draws_them(mts3: Command) -> None:
     assert Path("plaza1.png").read_bytes().startswith(b"\x89PNG")
     assert mts3("data", "show", "arm.npz", "output=pictures/arm.png").code == 0
     assert Path("pictures/arm.png").is_file()
+
+
+def test_images_are_one_row_and_a_picture(mts3: Command) -> None:
+    dataset = generate_bouncing_balls(3, 12, size=8)
+    save_dataset(dataset, "balls.npz")
+    done = mts3("data", "show", "balls.npz")
+    assert (done.code, done.err) == (0, "")
+    assert "\nimage 1x8x8 " in done.out
+    assert len(done.out.splitlines()) == 5
+    assert Path("balls.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_import_writes_a_file_that_trains_and_shows(mts3: Command) -> None:

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from mts3.data import describe, describe_channels, describe_known, import_files, load_dataset, save_dataset
+from mts3.data import DATASETS, describe, describe_channels, describe_known, import_files, load_dataset, save_dataset
 from mts3.errors import UserError
 
 
@@ -82,6 +82,6 @@ def test_known_sets_are_listed_with_what_to_do_for_those_not_at_hand(tmp_path, m
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("mts3.data.pam.SOURCE_CHECKOUT", tmp_path)
     known = dict(describe_known())
-    assert list(known) == ["pam", "plaza1", "soil", "tiago"]
+    assert tuple(known) == DATASETS
     assert "data.path=FILE" in known["pam"]
     assert known["soil"].rows == 26304

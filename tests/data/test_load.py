@@ -53,11 +53,12 @@ def test_shipped_sources_are_credited():
     ("name", "path", "columns", "words"),
     [
         ("tiagoo", None, None, "unknown data set 'tiagoo': did you mean tiago"),
-        ("zzz", None, None, "choose from: file, pam, plaza1, soil, tiago"),
+        ("zzz", None, None, "choose from: " + ", ".join(sorted((*DATASETS, "file")))),
         (None, None, None, r"which data\?.*data=tiago.*data.path=FILE"),
         ("file", None, None, r"which data\?"),
         ("file", "nowhere/log.csv", None, "there is no file nowhere/log.csv"),
         ("soil", "my.csv", None, "takes no path.*data=file data.path=my.csv"),
+        ("three_scales", "my.csv", None, "is generated and takes no path"),
         ("soil", None, {"obs": "x"}, "has its own columns"),
     ],
 )

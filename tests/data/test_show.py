@@ -53,6 +53,21 @@ def test_a_long_recording_keeps_its_spikes(tmp_path, figures):
     assert figures[0].axes[0].get_xlabel() == "time (days)"
 
 
+@pytest.mark.parametrize("action_dim", [0, 1])
+def test_images_are_drawn_as_frames_above_the_actions(tmp_path, figures, action_dim):
+    obs = np.random.default_rng(0).random((5, 30, 64))
+    obs[0, 1] = np.nan
+    trajectories = tuple(Trajectory(video, np.ones((30, action_dim)), f"v{n}") for n, video in enumerate(obs))
+    dataset = Dataset("i", trajectories, (), ("push",) * action_dim, 0.5, image_shape=(1, 8, 8))
+    picture.show_dataset(dataset, tmp_path / "i.png")
+    *frames, last = figures[0].axes if action_dim else (*figures[0].axes, None)
+    assert [axes.get_yticklabels()[0].get_text() for axes in frames] == ["v0", "v2", "v4"]
+    labels = [text.get_text() for text in frames[0].get_xticklabels()]
+    assert (labels[:3], labels[-1]) == (["0 s", "0.5 s", "1 s"], "14.5 s")
+    assert last is None or last.get_title(loc="left") == "push"
+    assert "images of 1 x 8 x 8" in figures[0].get_suptitle()
+
+
 def test_a_full_disk_leaves_no_half_picture(dataset, tmp_path, monkeypatch):
     def full(figure, path, **options):
         path.write_bytes(b"half of it")

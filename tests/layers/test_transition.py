@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from mts3.errors import UserError
-from mts3.gaussian import DenseMap, ModalMap
-from mts3.layers import BandedTransition, GaussianMarginalization, ModalTransition, make_transition
-from mts3.layers.transition import INITIALS, OscillatorTransition, input_gain
+from mts3.gaussian import BandedMap, Belief, DenseMap, Evidence, ModalMap, associative
+from mts3.layers import DenseTransition, GaussianMarginalization, ModalTransition, make_transition
+from mts3.layers.transition import INITIALS, OscillatorTransition, band, input_gain
 
 DIM = 6
 
@@ -36,7 +36,7 @@ def test_published_initialisation():
 
 @pytest.mark.parametrize("bandwidth", [0, 1, 4])
 def test_a_band_is_applied_in_every_block(bandwidth):
-    transition = BandedTransition(DIM, INITIALS["identity"](DIM), bandwidth)
+    transition = DenseTransition(DIM, INITIALS["identity"](DIM), band(DIM, bandwidth))
     transition.change.data.normal_(generator=torch.Generator().manual_seed(0))
     index = torch.arange(DIM)
     far = ((index[:, None] - index[None, :]).abs() > bandwidth).repeat(2, 2)
@@ -95,3 +95,47 @@ def test_an_identity_takes_pushes_whole():
 def test_unknown_names(kind, init, message):
     with pytest.raises(UserError, match=message):
         make_transition(kind, DIM, init)
+
+
+def test_a_locally_linear_map_is_the_mixture_of_its_bases():
+    """alpha = softmax(net(mean)), M = M_0 + sum_k alpha_k B_k, each member of the batch through its own M."""
+    transition = make_transition("locally_linear", DIM, "identity", bandwidth=2, bases=3)
+    transition.bases.data.normal_(generator=torch.Generator().manual_seed(0))
+    g = torch.Generator().manual_seed(1)
+    mean = torch.randn(4, 2 * DIM, generator=g)
+    belief = Belief(mean, torch.cat((torch.ones(4, DIM), torch.zeros(4, DIM), torch.ones(4, DIM)), -1))
+    moved = transition().apply(belief)
+    alpha = transition.coefficients(mean).softmax(-1)
+    assert (alpha[0] != alpha[1]).any()
+    initial = torch.zeros(2, 2, 5, DIM)
+    initial[:, :, 2] = INITIALS["identity"](DIM)
+    for b in range(4):
+        mixed = initial + sum(alpha[b, k] * transition.bases[k] / (2 * 5) for k in range(3))
+        expected = BandedMap(mixed).apply(Belief(belief.mean[b], belief.cov[b]))
+        torch.testing.assert_close(moved.mean[b], expected.mean)
+        torch.testing.assert_close(moved.cov[b], expected.cov)
+
+
+@pytest.mark.parametrize("init", INITIALS)
+def test_a_locally_linear_transition_starts_close_to_its_initial_blocks(init):
+    transition, dense = (make_transition(kind, DIM, init) for kind in ("locally_linear", "dense"))
+    g = torch.Generator().manual_seed(1)
+    belief = Belief(torch.randn(4, 2 * DIM, generator=g), torch.rand(4, 3 * DIM, generator=g))
+    torch.testing.assert_close(transition().apply(belief).mean, dense().apply(belief).mean, atol=0.02, rtol=0.02)
+    torch.testing.assert_close(transition.blocks(), dense.blocks())
+
+
+def test_a_locally_linear_transition_does_not_compose():
+    nothing = torch.zeros(1, 2, DIM)
+    with pytest.raises(ValueError, match="only modal transitions compose, got LocallyLinearMap"):
+        associative.prepare(
+            make_transition("locally_linear", DIM, "identity")(),
+            Belief(torch.zeros(1, 2, 2 * DIM), torch.zeros(1, 2, 3 * DIM)),
+            Evidence(nothing, nothing),
+        )
+
+
+def test_pushes_of_a_latent_without_memory_follow_its_real_decay():
+    transition = make_transition("dense", DIM, "oscillator", memory=False)
+    assert (transition.blocks()[0, 1] == 0).all()
+    torch.testing.assert_close(input_gain(transition), (1 - transition.blocks()[0, 0] ** 2).sqrt())

@@ -55,3 +55,29 @@ def test_a_trained_model_comes_close_to_the_filter_that_knows_the_system():
         learned = gaussian_nll(model(obs[:, :-1], actions), obs[:, 1:]).item()
     best = gaussian_nll(optimal(obs, actions), obs[:, 1:].double()).item()
     assert best < learned < best + 0.03
+
+
+def test_the_reward_head_learns_what_the_state_earns():
+    """A reward that is the square of the state: known up to the noise of the observation."""
+    torch.manual_seed(0)
+    sizes = {"encoder_hidden": 16, "control_hidden": 16, "decoder_hidden": 32}
+    model = mts3.AcRKN(1, 1, latent_obs_dim=4, transition="modal", reward=True, **sizes)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+
+    def losses(batch: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        obs, actions = simulate(batch, seed)
+        pred = model(obs[:, :-1], actions)
+        earned = obs[:, 1:].square()
+        assert pred.reward is not None
+        return gaussian_nll(pred, obs[:, 1:]), gaussian_nll(pred.reward, earned), earned
+
+    for step in range(150):
+        of_obs, of_reward, _ = losses(64, seed=step)
+        optimizer.zero_grad()
+        (of_obs + of_reward).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+    with torch.no_grad():
+        _, learned, earned = losses(100, seed=10_000)
+    constant = Prediction(earned.mean().expand_as(earned), earned.var().expand_as(earned))
+    assert learned < gaussian_nll(constant, earned) - 0.5

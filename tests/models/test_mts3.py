@@ -72,7 +72,7 @@ def test_filtered_ends_a_window_as_window_posterior():
     evidence = {}
     for name, model in (("filtered", filtered), ("hindsight", hindsight)):
         full = mask[..., None].expand(-1, -1, O)
-        evidence[name] = model.slow.observe(model.initial_state(B).slow, obs, actions, full)[0]
+        evidence[name] = model.slow[0].observe(model.initial_state(B).slow[0], obs, actions, full)[0].belief
     torch.testing.assert_close(evidence["filtered"].mean[:, :, -1], evidence["hindsight"].mean[:, :, 0])
     torch.testing.assert_close(evidence["filtered"].cov[:, :, -1], evidence["hindsight"].cov[:, :, 0])
 
@@ -89,7 +89,9 @@ def test_no_influence_of_the_task_is_acrkn():
     model = build()
     coupling = model.fast.marginalization.transitions[1]
     coupling.change.data = -2 * 6 * coupling.initial
-    relative = mts3.AcRKN(O, A, latent_obs_dim=6, encoder_hidden=8, control_hidden=8, decoder_hidden=8).double()
+    relative = mts3.AcRKN(
+        O, A, transition="dense", latent_obs_dim=6, encoder_hidden=8, control_hidden=8, decoder_hidden=8
+    ).double()
     own = {name: value for name, value in model.fast.state_dict().items() if "transitions.1" not in name}
     relative.fast.load_state_dict(own)
     obs, actions, mask = sequence(2 * H + 2)
@@ -103,10 +105,10 @@ def test_the_variance_of_the_abstract_action_reaches_the_prediction():
     model = build()
     spread = []
     for certainty in (-8.0, 8.0):  # raw variance of the encoded actions
-        final = model.slow.action_encoder.encoder.net[-1]
+        final = model.slow[0].action_encoder.encoder.net[-1]
         final.bias.data[model.latent_obs_dim * 2 :] = certainty
         full = nothing[..., None].expand(-1, -1, O)
-        spread.append(model.slow.observe(model.initial_state(B).slow, obs, actions, full)[0].cov)
+        spread.append(model.slow[0].observe(model.initial_state(B).slow[0], obs, actions, full)[0].belief.cov)
     dim = model.latent_obs_dim
     assert (spread[1][..., :dim] > spread[0][..., :dim]).all()
     assert (spread[1][..., 2 * dim :] > spread[0][..., 2 * dim :]).all()
@@ -135,7 +137,7 @@ def test_phase_is_counted_in_full_windows_also_in_a_short_last_one():
     short, full = model(obs[:, : H + 2], actions[:, : H + 2], mask[:, : H + 2]), model(obs, actions, mask)
     assert_same(part(short, slice(None, H)), part(full, slice(None, H)))
     phases = torch.tensor([0.0, 1.0 / H], dtype=torch.float64)
-    assert torch.equal(model.slow._phase(0, H + 2, obs)[H:], phases)
+    assert torch.equal(model.slow[0]._phase(0, H + 2, obs)[H:], phases)
 
 
 def test_actions_of_the_open_window_are_gathered_across_calls():
@@ -144,10 +146,10 @@ def test_actions_of_the_open_window_are_gathered_across_calls():
     obs, actions, mask = sequence(H)
     state = model.observe(obs[:, :2], actions[:, :2], mask[:, :2])[1]
     state = model.observe(obs[:, 2:], actions[:, 2:], mask[:, 2:], state)[1]
-    closed = model.observe(obs, actions, mask)[1].slow.closed
-    torch.testing.assert_close(state.slow.closed.mean, closed.mean)
-    torch.testing.assert_close(state.slow.closed.cov, closed.cov)
-    assert state.slow.steps == 0
+    closed = model.observe(obs, actions, mask)[1].slow[0].closed
+    torch.testing.assert_close(state.slow[0].closed.mean, closed.mean)
+    torch.testing.assert_close(state.slow[0].closed.cov, closed.cov)
+    assert state.slow[0].steps == 0
 
 
 def test_detaching_changes_gradients_only():
@@ -183,3 +185,137 @@ def test_initial_belief():
 def test_bad_arguments_are_named(argument, value, message):
     with pytest.raises(ValueError, match=message):
         mts3.MTS3(O, A, **{**SIZES, argument: value})
+
+
+class TestThreeLevels(MTS3Conformance):
+    window_len = 2 * H
+    arguments = {**SIZES, "window_len": [H, 2 * H], "task_belief": "filtered"}  # noqa: RUF012
+
+    @pytest.fixture(params=["filtered", "predicted"])
+    def model(self, request):
+        self.arguments = {**self.arguments, "task_belief": request.param}
+        return self.build()
+
+    # A boundary of a lower window alone is none: the top window's actions are planned from its start.
+    @pytest.mark.parametrize("windows", [2])
+    def test_splitting_at_a_window_boundary_changes_nothing(self, model, windows):
+        super().test_splitting_at_a_window_boundary_changes_nothing(model, windows)
+
+
+class TestFourLevels(MTS3Conformance):
+    window_len = 2 * H
+    arguments = {**SIZES, "window_len": [1, H, 2 * H], "transition": "modal"}  # noqa: RUF012
+    open_levels = slice(1, None)  # a window of one step closes under the plan of that step, like the fast state
+
+    @pytest.mark.parametrize("windows", [2])
+    def test_splitting_at_a_window_boundary_changes_nothing(self, model, windows):
+        super().test_splitting_at_a_window_boundary_changes_nothing(model, windows)
+
+
+class TestOneLevel(CausalConformance):
+    name = "mts3"
+    arguments = {**SIZES, "window_len": []}  # noqa: RUF012
+
+
+class TestWithoutAbstractActions(CausalConformance):
+    name = "mts3"
+    arguments = {**SIZES, "abstract_action": False, "task_belief": "filtered"}  # noqa: RUF012
+
+
+class TestWithoutMemory(MTS3Conformance):
+    arguments = {**SIZES, "memory": False}  # noqa: RUF012
+
+    def test_gradients_reach_every_parameter_and_no_masked_value(self, model):
+        """Of what is about the lower half, which is zero, nothing is learned; all the rest is."""
+        obs, actions, mask = sequence(3 * H)
+        (-model(obs, actions, mask).log_prob(obs)).mean().backward()
+        assert all(torch.isfinite(p.grad).all() for p in model.parameters())
+        idle = [name for name, p in model.named_parameters() if not (p.grad != 0).any()]
+        assert idle == []
+
+    def test_the_lower_half_stays_zero(self, model):
+        obs, actions, mask = sequence(2 * H)
+        state = model.observe(obs, actions, mask)[1]
+        for belief in (state.prior, state.slow[0].closed):
+            assert (belief.lower_mean == 0).all()
+            assert (belief.side == 0).all()
+            assert (belief.lower_var == 0).all()
+            assert (belief.upper_var > 0).all()
+
+    def test_modal_is_refused(self):
+        with pytest.raises(UserError, match="memory=False needs transition=dense or banded"):
+            mts3.MTS3(O, A, memory=False, transition="modal")
+
+
+def test_one_level_is_acrkn_with_a_linear_transition():
+    model = build(window_len=[])
+    sizes = {key: SIZES[key] for key in ("latent_obs_dim", "encoder_hidden", "control_hidden", "decoder_hidden")}
+    relative = mts3.AcRKN(O, A, transition="dense", **sizes).double()
+    relative.load_state_dict(model.state_dict())
+    obs, actions, mask = sequence(2 * H + 2)
+    assert_same(model(obs, actions, mask), relative(obs, actions, mask), rtol=0, atol=0)
+
+
+def test_a_list_of_one_window_length_is_mts3():
+    model, listed = build(), build(window_len=[H])
+    listed.load_state_dict(model.state_dict())
+    obs, actions, mask = sequence(2 * H + 2)
+    assert_same(model(obs, actions, mask), listed(obs, actions, mask), rtol=0, atol=0)
+
+
+def test_a_level_above_without_influence_changes_nothing():
+    """Three levels whose middle does not listen to the top are the two below."""
+    two, three = build(window_len=[H]), build(window_len=[H, 3 * H])
+    own = {name: value for name, value in three.state_dict().items() if not name.startswith("slow.1")}
+    coupling = three.slow[0].marginalization.transitions[2]
+    coupling.change.data = -2 * 6 * coupling.initial
+    two.load_state_dict({name: value for name, value in own.items() if "transitions.2" not in name})
+    obs, actions, mask = sequence(6 * H + 2)
+    assert_same(three(obs, actions, mask), two(obs, actions, mask))
+
+
+def test_every_level_is_one_more_parent_of_the_one_below():
+    model = build(window_len=[H, 2 * H])
+    assert [len(level.marginalization.transitions) for level in model.slow] == [3, 2]
+    assert len(model.fast.marginalization.transitions) == 2
+    alone = mts3.MTS3(O, 0, **{**SIZES, "window_len": [H, 2 * H]})
+    assert [len(level.marginalization.transitions) for level in alone.slow] == [2, 1]
+
+
+def test_three_levels_against_the_definition():
+    """The prediction of a step, from the levels written out one window and one step at a time."""
+    model = build(window_len=[2, 4], task_belief="predicted")
+    obs, actions, mask = sequence(8)
+    wide = mask[..., None].expand(-1, -1, O)
+    pred = model(obs, actions, mask)
+    from mts3.gaussian import aggregate, condition, diagonal
+
+    phase = {length: (torch.arange(8, dtype=obs.dtype) % length) / length for length in (2, 4)}
+    mid, top = model.slow
+    state = model.initial_state(B)
+    fast, middle, upper = state.prior, state.slow[0].closed, state.slow[1].closed
+    means = []
+    for t in range(8):
+        if t % 4 == 0:
+            window = slice(t, t + 4)
+            act = diagonal(*aggregate(top.action_encoder(actions[:, window], phase[4][window]).sum(1)))
+            upper_prior = top.marginalization([upper, act])
+            seen = top.obs_encoder(obs[:, window], wide[:, window], phase[4][window]).sum(1)
+            upper = condition(upper_prior, seen)
+        if t % 2 == 0:
+            window = slice(t, t + 2)
+            act = diagonal(*aggregate(mid.action_encoder(actions[:, window], phase[2][window]).sum(1)))
+            middle_prior = mid.marginalization([middle, act, upper_prior])
+            seen = mid.obs_encoder(obs[:, window], wide[:, window], phase[2][window]).sum(1)
+            middle = condition(middle_prior, seen)
+        evidence = model.fast.encoder(obs[:, t : t + 1], wide[:, t : t + 1])
+        posterior = condition(fast, evidence.map(lambda fields: fields[:, 0]))
+        fast = model.fast.marginalization([posterior, middle_prior], model.fast.control(actions[:, t]))
+        means.append(model.fast.decoder(fast.map(lambda fields: fields[:, None])).mean)
+    torch.testing.assert_close(pred.mean, torch.cat(means, 1))
+
+
+@pytest.mark.parametrize("window_len", [0, [5, 12], [10, 5], [5, 5], [0, 5]])
+def test_windows_must_nest(window_len):
+    with pytest.raises(ValueError, match="window_len >= 1, or a list of growing lengths"):
+        mts3.MTS3(O, A, **{**SIZES, "window_len": window_len})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,11 @@ class Sequences(torch.utils.data.Dataset):
 
 
 def small_model(name: str = "mts3", seed: int = SEED, **arguments: Any) -> mts3.models.WorldModel:
-    if name == "mts3":
-        arguments = {"window_len": WINDOW} | arguments
+    accepted = inspect.signature(mts3.models.MODELS[name]).parameters
+    small = {"window_len": WINDOW, "latent_obs_dim": 3, "units": 3, "width": 4}
+    arguments = {key: size for key, size in small.items() if key in accepted} | arguments
     with seeded(seed):
-        model = mts3.build(name, obs_dim=OBS_DIM, action_dim=ACTION_DIM, latent_obs_dim=3, **arguments)
+        model = mts3.build(name, obs_dim=OBS_DIM, action_dim=ACTION_DIM, **arguments)
     one = np.ones(OBS_DIM, np.float32), np.ones(ACTION_DIM, np.float32)
     model.normalizer = mts3.Normalizer(0 * one[0], one[0], 0 * one[1], one[1])
     return model

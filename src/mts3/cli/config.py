@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,13 +20,22 @@ from mts3.cli.overrides import parse
 from mts3.errors import UserError, unknown_name
 
 CONFIGS = "mts3.configs"
-GROUPS = {"data": "data set", "model": "model", "trainer": "trainer", "logger": "logger"}
+GROUPS = {"data": "data set", "model": "model", "ablation": "ablation", "trainer": "trainer", "logger": "logger"}
 T = TypeVar("T")
 
-# "robot" for data.path=logs/robot.csv, so that runs on different files do not share a folder.
-OmegaConf.register_new_resolver(
-    "data_name", lambda name, path: Path(path).stem if name == "file" and path else name, replace=True
-)
+
+def data_name(name: str, path: str | None) -> str:
+    """ "robot" for data.path=logs/robot.csv, so that runs on different files do not share a folder."""
+    return Path(path).stem if name == "file" and path else name
+
+
+def run_label(model: str, ablation: str, target: str) -> str:
+    """ "mts3", "mts3-no_task-delta": the model, and what of it or of its training differs from the usual."""
+    return "-".join([model, *(word for word in (ablation, target) if word not in ("none", "obs"))])
+
+
+for resolver in (data_name, run_label):
+    OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 
 @dataclass(frozen=True)
@@ -47,16 +57,26 @@ def composed(overrides: list[str]) -> Composed:
     Raises:
         UserError: for an unknown choice or key (with the nearest names), or a value of the wrong type.
     """
-    choices = _checked_choices(overrides)
+    defaults = _defaults(tuple(_checked_choices(overrides)))
     with initialize_config_module(CONFIGS, version_base="1.3"):
-        defaults = plain(_translated(lambda: compose("train", choices), {}))
         full = _translated(lambda: compose("train", overrides, return_hydra_config=True), defaults)
         run_dir = _translated(lambda: full.hydra.run.dir, defaults)
         asked = [str(key) for key in full if key != "hydra"]
         config = plain(_translated(lambda: OmegaConf.masked_copy(full, asked), {}))
-    defaults["trainer"] |= {"devices": None}  # a number, a list or "auto": Lightning says what fits
-    check_types(config, defaults)
+    # A number or a list, "auto": whoever receives them says what fits.
+    free = {
+        "trainer": defaults["trainer"] | {"devices": None},
+        "model": defaults["model"] | {"window_len": None},
+    }
+    check_types(config, defaults | free)
     return Composed(config, Path(run_dir))
+
+
+@cache
+def _defaults(choices: tuple[str, ...]) -> dict[str, Any]:
+    """Every key with the value it has unless given. Kept: the runs of a sweep share a few, and composing takes time."""
+    with initialize_config_module(CONFIGS, version_base="1.3"):
+        return plain(_translated(lambda: compose("train", list(choices)), {}))
 
 
 def choices_of(group: str) -> list[str]:

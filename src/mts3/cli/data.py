@@ -20,7 +20,7 @@ from mts3.data import (
 from mts3.errors import UserError, unknown_name
 
 ACTIONS = ("list", "show", "import")
-_COLUMNS = ("obs", "actions", "time", "trajectory", "sample_time")
+_COLUMNS = ("obs", "actions", "reward", "time", "trajectory", "sample_time")
 _LISTS = ("obs", "actions")
 
 
@@ -66,8 +66,9 @@ def print_summary(dataset: Dataset) -> None:
 
 
 def _list() -> None:
+    width = max(map(len, DATASETS))
     for name, summary in describe_known():
-        print(f"{name:8} {summary if isinstance(summary, str) else f'{_size(summary)}; {summary.attribution}'}")
+        print(f"{name:{width}} {summary if isinstance(summary, str) else f'{_size(summary)}; {summary.attribution}'}")
 
 
 def _show(name: str, options: dict[str, Any]) -> None:

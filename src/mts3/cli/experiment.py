@@ -52,7 +52,7 @@ def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None
         note(f"left out {left_out} trajectories shorter than {min_length} rows")
     parts = split(dataset, config["split_seed"], data["split_fractions"], min_length)
     if normalizer is None:
-        normalizer, constant = fit_normalizer(parts.train, dataset.obs_names, dataset.action_names)
+        normalizer, constant = fit_normalizer(parts.train, dataset.obs_names, dataset.action_names, dataset.image_shape)
         if constant:
             note(f"constant in the training part, set to zero: {', '.join(constant)}")
     elif (len(normalizer.obs_mean), len(normalizer.action_mean)) != (dataset.obs_dim, dataset.action_dim):

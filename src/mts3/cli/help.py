@@ -14,11 +14,13 @@ Train a model, evaluate it on the test part, and write a run folder: config.yaml
   data.path=FILE              your own npz, CSV or Parquet file (see mts3 data import)
   data.KEY=VALUE              window_len, context_len, sequence_len, ... (steps)
   model={model}
-  model.ARGUMENT=VALUE        any argument of the model, as in model.transition=modal
+  model.ARGUMENT=VALUE        any argument of the model, as in model.transition=modal or model.window_len=[10,60]
+  ablation={ablation}
+  train.target=obs|delta      what the network's output is about: the observation, or its change from step to step
   seed=N                      split, parameters, order of the batches, masks (default 0)
   train.KEY=VALUE             batch_size learning_rate=0.003 schedule=cosine|constant weight_decay
-                              step_drop_rate=0.15 forecast_rate=0.5 curriculum_epochs=1 average_decay=0.98
-                              patience=null num_workers=0
+                              step_drop_rate=0.15 window_drop_rate=0.75 forecast_rate=0.5 curriculum_epochs=1
+                              average_decay=0.98 patience=null num_workers=0
   trainer.OPTION=VALUE        any option of lightning.Trainer, as in trainer.max_epochs=50 trainer.max_time=00:01:00:00
   logger={logger}
   threads=N                   CPU threads (default 1; null: torch's choice)
@@ -43,6 +45,25 @@ other data in DIR/evaluate-DATA or output.
 
 example: mts3 evaluate run=runs/tiago-mts3-seed0
 """
+_BENCHMARK = """\
+usage: mts3 benchmark data=[NAME,..]|data.path=FILE [model=[NAME,..]] [seeds=N] [output=DIR] [runs=DIR] [key=value ...]
+
+Train every model on every data set with every seed, and write one comparison: table.md, one_step.md, imputation.md,
+rows.csv (every score of every run), horizon.csv and horizon.png. Finished runs are taken as they are and interrupted
+ones continued; a run that fails says so, and the others go on.
+
+  data={data}
+  model={model}
+  ablation={ablation}
+  seeds=N                     0 to N-1 (default 3); seeds=[3,4] those
+  output=DIR                  where the comparison goes (default RUNS/benchmark)
+  runs=DIR                    where the run folders go (default runs): DIR/DATA-MODEL-seedN
+  overwrite=true              train all of them again
+  KEY=VALUE                   as in mts3 train, the same for every run; a folder that holds a run with another value is
+                              refused before anything trains
+
+example: mts3 benchmark data=[soil,tiago] model=[mts3,acrkn] seeds=3
+"""
 _DATA = """\
 usage: mts3 data list
        mts3 data show NAME|FILE [output=PICTURE.png]
@@ -61,5 +82,5 @@ def text(verb: str) -> str:
     """The help of a command, with the names it takes today."""
     if verb == "data":
         return _DATA
-    names = {group: "|".join(choices_of(group)) for group in ("data", "model", "logger")}
-    return (_TRAIN if verb == "train" else _EVALUATE).format(**names)
+    names = {group: "|".join(choices_of(group)) for group in ("data", "model", "ablation", "logger")}
+    return {"train": _TRAIN, "evaluate": _EVALUATE, "benchmark": _BENCHMARK}[verb].format(**names)

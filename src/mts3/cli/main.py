@@ -15,6 +15,7 @@ Learn world models at several time scales from recorded data, and predict far ah
 
   train       train a model, evaluate it on the test part, write a run folder
   evaluate    evaluate the model of a run folder, on its own test part or on other data
+  benchmark   several models on several data sets, with several seeds: tables and a figure
   data        list, show and import data sets
 
   mts3 COMMAND --help    what a command takes and writes
@@ -22,7 +23,7 @@ Learn world models at several time scales from recorded data, and predict far ah
 
 example: mts3 train data=tiago model=mts3
 """
-COMMANDS = ("train", "evaluate", "data")
+COMMANDS = ("train", "evaluate", "benchmark", "data")
 _HELP_FLAGS = {"-h", "--help"}
 _SWEEP_FLAGS = {"-m", "--multirun"}
 
@@ -62,6 +63,10 @@ def _run(verb: str, arguments: list[str]) -> int:
         return _help(verb)
     if verb == "train":
         return _train(values, sweep=bool(flags & _SWEEP_FLAGS))
+    if verb == "benchmark":
+        from mts3.cli.benchmark import benchmark
+
+        return benchmark(values)
     if verb == "evaluate":
         from mts3.cli.evaluate import evaluate
 

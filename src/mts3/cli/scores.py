@@ -39,7 +39,7 @@ def score(
         seed=config["seed"],
         **config["evaluate"],
     )
-    metrics = write_results(folder, evaluation, experiment.dataset, model.name, config["seed"], training)
+    metrics = write_results(folder, evaluation, experiment.dataset, config["label"], config["seed"], training)
     plot_results(folder)
     return dict(metrics)
 

@@ -40,17 +40,11 @@ def run_sweep(command: str, overrides: list[str], job: Callable[[dict[str, Any],
     def task(config: DictConfig) -> float:
         hydra_config = HydraConfig.get()
         run_dir = Path(hydra_config.runtime.output_dir)
-        # Training on several devices starts this command again for each: as the one run it is.
-        sys.argv[1:] = ["train", *hydra_config.overrides.task, f'hydra.run.dir="{run_dir}"']
-        print(f"== {run_dir.name}", file=sys.stderr)
-        scores: list[float] = []
-        code = reporting(command, lambda: scores.append(job(plain(config), run_dir)))
+        code, result = run_one(command, list(hydra_config.overrides.task), run_dir, lambda: job(plain(config), run_dir))
         codes.append(code)
-        if run_dir.is_dir() and not any(run_dir.iterdir()):
-            run_dir.rmdir()  # Hydra made it before the run could fail
         if code and os.getpid() != here:  # a launcher runs us elsewhere: an exception is what comes back
             raise RuntimeError(f"the run {run_dir.name} ended with exit code {code}")
-        return scores[0] if scores else math.inf  # what a searching sweeper makes small
+        return math.inf if result is None else result  # what a searching sweeper makes small
 
     arguments = sys.argv
     try:
@@ -61,6 +55,25 @@ def run_sweep(command: str, overrides: list[str], job: Callable[[dict[str, Any],
     finally:
         sys.argv = arguments
     return max(codes, default=0)
+
+
+def run_one(command: str, overrides: list[str], run_dir: Path, job: Callable[[], float]) -> tuple[int, float | None]:
+    """One of several runs: announced, and if it fails, said in one line. The caller puts `sys.argv` back.
+
+    Args:
+        overrides: With which `mts3 train` would do the same.
+        run_dir: Its folder, left out if the run wrote nothing there.
+        job: Trains, and returns the score.
+    Returns: the exit code, and the score of a run that did not fail.
+    """
+    # Training on several devices starts this command again for each: as the one run it is.
+    sys.argv[1:] = ["train", *overrides, f'hydra.run.dir="{run_dir}"']
+    print(f"== {run_dir.name}", file=sys.stderr)
+    scores: list[float] = []
+    code = reporting(command, lambda: scores.append(job()))
+    if run_dir.is_dir() and not any(run_dir.iterdir()):
+        run_dir.rmdir()  # made before the run could fail
+    return code, scores[0] if scores else None
 
 
 def combinations(overrides: list[str]):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mts3.cli.experiment import Experiment, load_experiment
 from mts3.cli.process import set_threads
-from mts3.cli.run_files import absolute_paths, claim, holds_run, remove_run, write_config
+from mts3.cli.run_files import METRICS, absolute_paths, claim, holds_run, remove_run, write_config
 from mts3.cli.scores import print_scores, score
-from mts3.errors import UserError
-from mts3.models import WorldModel, build, load
+from mts3.data import change_std
+from mts3.errors import UserError, unknown_name
+from mts3.models import MODELS, DeltaTarget, WorldModel, build, load
 from mts3.train import FitResult, build_loggers, fit, is_main_process, seeded
+
+TARGETS = ("obs", "delta")
 
 
 def train(config: dict[str, Any], run_dir: Path) -> float:
@@ -33,6 +39,8 @@ def train(config: dict[str, Any], run_dir: Path) -> float:
         if main:
             if not config["resume"]:
                 remove_run(run_dir)
+            # Whoever finds scores takes the run for finished, with these weights.
+            (run_dir / METRICS).unlink(missing_ok=True)
             write_config(run_dir, config)
         result = fit_model(model, config, experiment, run_dir)
     except (UserError, OSError):
@@ -58,23 +66,31 @@ def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
         UserError: for an unknown model or argument, or a value the model refuses.
     """
     arguments = dict(config["model"])
-    name = arguments.pop("name")
+    name, dataset = arguments.pop("name"), experiment.dataset
+    if arguments.get("reward") and not dataset.has_reward:
+        raise UserError(f"model.reward=true needs data with a reward; '{dataset.name}' has none")
+    if dataset.image_shape is not None and "image_shape" in inspect.signature(MODELS.get(name, WorldModel)).parameters:
+        arguments.setdefault("image_shape", list(dataset.image_shape))
     with seeded(config["seed"]):
         try:
-            model = build(
-                name, obs_dim=experiment.dataset.obs_dim, action_dim=experiment.dataset.action_dim, **arguments
-            )
+            model = build(name, obs_dim=dataset.obs_dim, action_dim=dataset.action_dim, **arguments)
         except UserError:
             raise
         except (TypeError, ValueError) as error:
             raise UserError(f"model={name}: {error}") from error
     model.normalizer = experiment.train.normalizer
-    return model
+    target = config["train"]["target"]
+    if target not in TARGETS:
+        raise unknown_name("train.target", target, TARGETS)
+    if target == "obs":
+        return model
+    return DeltaTarget(model, torch.from_numpy(change_std(experiment.train.trajectories, model.normalizer)))
 
 
 def fit_model(model: WorldModel, config: dict[str, Any], experiment: Experiment, run_dir: Path) -> FitResult:
     """`mts3.train.fit` with the values of a configuration."""
     logger = dict(config["logger"])
+    options = {key: value for key, value in config["train"].items() if key != "target"}
     return fit(
         model,
         experiment.train,
@@ -86,5 +102,5 @@ def fit_model(model: WorldModel, config: dict[str, Any], experiment: Experiment,
         resume=config["resume"],
         loggers=build_loggers(logger.pop("name"), run_dir, **logger),
         trainer=config["trainer"],
-        **config["train"],
+        **options,
     )

@@ -1,5 +1,6 @@
 """Files -> trajectories -> parts -> sequences."""
 
+from mts3.data.batches import batches
 from mts3.data.columns import Columns
 from mts3.data.describe import Channel, Summary, describe, describe_channels, describe_known
 from mts3.data.importing import import_files
@@ -8,7 +9,7 @@ from mts3.data.masks import context_mask, forecast_mask, imputation_mask, random
 from mts3.data.native import save_dataset
 from mts3.data.sequences import SequenceDataset
 from mts3.data.splits import Splits, leave_out_short, split
-from mts3.data.statistics import fit_normalizer
+from mts3.data.statistics import change_std, fit_normalizer
 from mts3.data.trajectory import Dataset, Trajectory
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "Splits",
     "Summary",
     "Trajectory",
+    "batches",
+    "change_std",
     "context_mask",
     "describe",
     "describe_channels",

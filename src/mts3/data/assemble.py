@@ -23,6 +23,7 @@ def assemble(
     ids: np.ndarray | None,
     times: np.ndarray | None,
     sample_time: float | None,
+    reward: np.ndarray | None = None,
 ) -> Dataset:
     """One data set out of the rows of a file.
 
@@ -34,6 +35,7 @@ def assemble(
         ids: (R,) what tells trajectories apart, in any order of rows; None: one recording.
         times: (R,) seconds; None: no times.
         sample_time: Seconds per step; None takes the median step of `times`, or 1.
+        reward: (R,) NaN = not known; None: no reward.
 
     Raises:
         UserError: for times that do not increase regularly, and for all that Trajectory and Dataset refuse.
@@ -44,7 +46,7 @@ def assemble(
     obs, actions = as_float32(obs, f"observations in {path}"), as_float32(actions, f"actions in {path}")
     trajectories, steps = [], []
     for name, rows in _groups(ids, path.stem):
-        trajectories.append(Trajectory(obs[rows], actions[rows], name))
+        trajectories.append(Trajectory(obs[rows], actions[rows], name, None if reward is None else reward[rows]))
         if times is not None:
             steps.append(regular_step(times[rows], f"trajectory '{name}' of {path}"))
     if steps and not np.allclose(steps, np.median(steps), rtol=TIME_TOLERANCE, atol=0.0):

@@ -11,7 +11,7 @@ from mts3.errors import UserError
 
 OBS_PREFIXES = ("obs_", "o_")
 ACTION_PREFIXES = ("action_", "act_", "a_", "u_")
-KEYS = ("obs", "actions", "time", "trajectory", "sample_time")
+KEYS = ("obs", "actions", "reward", "time", "trajectory", "sample_time")
 EXAMPLE = "data.columns.obs=[NAME,..] data.columns.actions=[NAME,..]"
 
 
@@ -22,6 +22,7 @@ class Columns:
     Attributes:
         obs: Observed channels; () guesses them by name.
         actions: Action channels; () means none, or guesses where obs are guessed.
+        reward: Column with the reward of each step; None where the file has none.
         time: Column with the time in seconds, or dates; None where the file has none.
         trajectory: Column that tells one trajectory from another; None where the file is one recording.
         sample_time: Seconds per step; None takes it from the time column, or 1 where there is none.
@@ -29,13 +30,14 @@ class Columns:
 
     obs: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
+    reward: str | None = None
     time: str | None = None
     trajectory: str | None = None
     sample_time: float | None = None
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any] | Columns | None) -> Columns:
-        """From what a user writes: a dict with some of the keys obs, actions, time, trajectory, sample_time.
+        """From what a user writes: a dict with some of the keys obs, actions, reward, time, trajectory, sample_time.
 
         `obs` and `actions` are a name or a list of names; a "*" in a name stands for anything.
 
@@ -48,7 +50,7 @@ class Columns:
         unknown = set(given) - set(KEYS)
         if unknown:
             raise UserError(f"unknown key '{sorted(unknown)[0]}' in the column mapping; expected {', '.join(KEYS)}")
-        for key in ("time", "trajectory"):
+        for key in ("reward", "time", "trajectory"):
             if not isinstance(given.get(key, ""), str):
                 raise UserError(f"column mapping {key}={given[key]!r}; expected the name of one column")
         sample_time = given.get("sample_time")
@@ -57,6 +59,7 @@ class Columns:
         return cls(
             obs=_names("obs", given.get("obs", ())),
             actions=_names("actions", given.get("actions", ())),
+            reward=given.get("reward"),
             time=given.get("time"),
             trajectory=given.get("trajectory"),
             sample_time=sample_time,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mts3.data.generators import GENERATED, Recipe
 from mts3.data.load import DATASETS, load_dataset
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
@@ -65,9 +66,14 @@ def describe(dataset: Dataset) -> Summary:
 
 
 def describe_channels(dataset: Dataset) -> list[Channel]:
-    """One row a channel, observations first."""
+    """One row a channel, observations first; one for all the pixels of images."""
+    obs = [t.obs for t in dataset.trajectories]
+    observed = ("obs", dataset.obs_names, dataset.obs_units, obs)
+    if dataset.image_shape is not None:
+        name = "image {}x{}x{}".format(*dataset.image_shape)
+        observed = ("obs", (name,), dataset.obs_units[:1], [array.reshape(-1, 1) for array in obs])
     blocks = (
-        ("obs", dataset.obs_names, dataset.obs_units, [t.obs for t in dataset.trajectories]),
+        observed,
         ("action", dataset.action_names, dataset.action_units, [t.actions for t in dataset.trajectories]),
     )
     return [
@@ -78,14 +84,32 @@ def describe_channels(dataset: Dataset) -> list[Channel]:
 
 
 def describe_known() -> list[tuple[str, Summary | str]]:
-    """(name, summary) of every set known by name; where one is not at hand, what to do takes the summary's place."""
+    """(name, summary) of every set known by name; where one is not at hand, what to do takes the summary's place.
+
+    Nothing is generated for it: what a generated set will hold is known before.
+    """
     known: list[tuple[str, Summary | str]] = []
     for name in DATASETS:
         try:
-            known.append((name, describe(load_dataset(name))))
+            ready = name not in GENERATED
+            known.append((name, describe(load_dataset(name)) if ready else _planned(GENERATED[name].recipe)))
         except UserError as error:
             known.append((name, str(error)))
     return known
+
+
+def _planned(recipe: Recipe) -> Summary:
+    """What `describe` will say once the set is generated."""
+    return Summary(
+        name=recipe.name,
+        trajectories=recipe.episodes,
+        rows=recipe.episodes * recipe.rows,
+        obs_dim=recipe.obs_dim,
+        action_dim=len(recipe.action_names),
+        sample_time=recipe.sample_time,
+        missing=0.0,
+        attribution=recipe.attribution,
+    )
 
 
 def _channel(name: str, kind: str, unit: str, values: np.ndarray) -> Channel:

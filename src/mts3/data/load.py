@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mts3.data.columns import Columns
+from mts3.data.generators import GENERATED
 from mts3.data.pam import load_pam
 from mts3.data.readers import read_file
 from mts3.data.recorded import load_plaza1, load_soil, load_tiago
@@ -15,7 +16,7 @@ from mts3.errors import UserError, unknown_name
 
 SHIPPED: dict[str, Callable[[], Dataset]] = {"plaza1": load_plaza1, "soil": load_soil, "tiago": load_tiago}
 FILE = "file"
-DATASETS = (*sorted((*SHIPPED, "pam")),)
+DATASETS = (*sorted((*SHIPPED, *GENERATED, "pam")),)
 
 
 def load_dataset(
@@ -24,7 +25,7 @@ def load_dataset(
     """The data set `name`, or the one in a file.
 
     Args:
-        name: pam, plaza1, soil or tiago; "file" or None reads `path`.
+        name: One of DATASETS; "file" or None reads `path`.
         path: npz, CSV or Parquet; for pam its file or folder. None where the name says it all.
         columns: For a file: a dict with some of the keys obs, actions, time, trajectory, sample_time
             (see `Columns.parse`). None guesses by name.
@@ -43,8 +44,8 @@ def load_dataset(
     if name == "pam":
         return load_pam(path)
     if path is not None:
+        origin = "is generated" if name in GENERATED else "ships in the package"
         raise UserError(
-            f"data set '{name}' ships in the package and takes no path; "
-            f"for your own file use data=file data.path={path}"
+            f"data set '{name}' {origin} and takes no path; for your own file use data=file data.path={path}"
         )
-    return SHIPPED[name]()
+    return GENERATED[name].generate() if name in GENERATED else SHIPPED[name]()

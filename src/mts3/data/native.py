@@ -3,6 +3,7 @@
 Trajectories are stored one after the other: `obs` (R, O) and `actions` (R, A) float32 over all R rows, `lengths` (N,)
 rows a trajectory, `names` (N,), `test_names`, `obs_names` (O,), `action_names` (A,), `obs_units`, `action_units`, and
 the scalars `name`, `sample_time` (seconds per step), `attribution` and `mts3_dataset` (the version of this format).
+Images have `image_shape` (3,) besides, and recordings with a reward `reward` (R,).
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ def save_dataset(dataset: Dataset, path: str | Path) -> Path:
     }
     for key in ("test_names", "obs_names", "action_names", "obs_units", "action_units", "name", "attribution"):
         arrays[key] = _text(getattr(dataset, key))
+    if dataset.image_shape is not None:
+        arrays["image_shape"] = np.array(dataset.image_shape)
+    if dataset.has_reward:
+        arrays["reward"] = np.concatenate([t.reward for t in dataset.trajectories if t.reward is not None])
     with write_aside(path) as aside, aside.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
     return path
@@ -58,15 +63,21 @@ def from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
     if version > FORMAT_VERSION:
         raise UserError(f"{path} is in format {version}; this mts3 reads up to {FORMAT_VERSION}: update mts3")
     lengths, names = arrays["lengths"], [str(name) for name in arrays["names"]]
-    rows = len(arrays["obs"])
-    if len(lengths) != len(names) or lengths.sum() != rows or len(arrays["actions"]) != rows:
+    rows, reward = len(arrays["obs"]), arrays.get("reward")
+    uneven = len(arrays["actions"]) != rows or (reward is not None and len(reward) != rows)
+    if len(lengths) != len(names) or lengths.sum() != rows or uneven:
         raise UserError(
             f"{path} has {rows} rows of obs, {len(arrays['actions'])} of actions, {len(names)} names and lengths that "
             f"sum to {lengths.sum()}; expected them to agree: write it again"
         )
     ends = np.cumsum(lengths)
     trajectories = tuple(
-        Trajectory(arrays["obs"][end - length : end], arrays["actions"][end - length : end], name)
+        Trajectory(
+            arrays["obs"][end - length : end],
+            arrays["actions"][end - length : end],
+            name,
+            None if reward is None else reward[end - length : end],
+        )
         for end, length, name in zip(ends, lengths, names, strict=True)
     )
     return Dataset(
@@ -79,7 +90,15 @@ def from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
         obs_units=_strings(arrays["obs_units"]),
         action_units=_strings(arrays["action_units"]),
         test_names=_strings(arrays["test_names"]),
+        image_shape=None if "image_shape" not in arrays else _shape(arrays["image_shape"], path),
     )
+
+
+def _shape(array: np.ndarray, path: Path) -> tuple[int, int, int]:
+    if array.shape != (3,):
+        raise UserError(f"{path} has image_shape {array.tolist()}; expected channels, height and width")
+    channels, height, width = (int(size) for size in array)
+    return channels, height, width
 
 
 def _text(value: str | list[str] | tuple[str, ...]) -> np.ndarray:

@@ -26,7 +26,8 @@ class SequenceDataset(torch.utils.data.Dataset[dict[str, Tensor]]):
         sequence_len: Steps T of a sequence: T + 1 observations and the T actions between them.
         stride: Rows between the starts of neighbours.
 
-    Item i is {"obs": (T + 1, O) float32 normalized, NaN where not observed, "actions": (T, A) float32 normalized}.
+    Item i is {"obs": (T + 1, O) float32 normalized, NaN where not observed, "actions": (T, A) float32 normalized}, and
+    where the data have one "reward": (T, 1) float32 normalized, NaN where not known.
     """
 
     def __init__(self, trajectories: Sequence[Trajectory], normalizer: Normalizer, sequence_len: int, stride: int):
@@ -64,10 +65,14 @@ class SequenceDataset(torch.utils.data.Dataset[dict[str, Tensor]]):
         actions = trajectory.actions[start : min(stop, len(trajectory) - 1)]
         obs = self.normalizer.normalize_obs(trajectory.obs[start : stop + 1])
         actions = self.normalizer.normalize_actions(actions)
-        return {
+        item = {
             "obs": torch.from_numpy(_pad(obs, self.sequence_len + 1, np.nan)),
             "actions": torch.from_numpy(_pad(actions, self.sequence_len, 0.0)),
         }
+        if trajectory.reward is not None:
+            reward = self.normalizer.normalize_reward(trajectory.reward[start : min(stop, len(trajectory) - 1), None])
+            item["reward"] = torch.from_numpy(_pad(reward, self.sequence_len, np.nan))
+        return item
 
     def locate(self, index: int) -> tuple[Trajectory, int]:
         """Where sequence `index` comes from: its trajectory and its first row there."""

@@ -123,7 +123,4 @@ def _cut(trajectory: Trajectory, shares: np.ndarray, min_length: int) -> list[Tr
             f"test = {shares.tolist()}) has {shortest}; expected at least {min_length}: choose a smaller window_len, "
             "other split_fractions or a longer recording"
         )
-    return [
-        Trajectory(trajectory.obs[a:b], trajectory.actions[a:b], f"{trajectory.name}[{a}:{b}]")
-        for a, b in itertools.pairwise(edges)
-    ]
+    return [trajectory.rows(int(a), int(b)) for a, b in itertools.pairwise(edges)]

@@ -16,7 +16,10 @@ RELATIVE_STD_FLOOR = 1e-5
 
 
 def fit_normalizer(
-    trajectories: Sequence[Trajectory], obs_names: Sequence[str] = (), action_names: Sequence[str] = ()
+    trajectories: Sequence[Trajectory],
+    obs_names: Sequence[str] = (),
+    action_names: Sequence[str] = (),
+    image_shape: tuple[int, int, int] | None = None,
 ) -> tuple[Normalizer, list[str]]:
     """Mean and standard deviation per channel, over everything observed in `trajectories`.
 
@@ -26,6 +29,8 @@ def fit_normalizer(
     Args:
         trajectories: The training part.
         obs_names, action_names: For the report and for errors; () numbers the channels.
+        image_shape: If observations are images: one mean and one standard deviation over all their pixels. Of its own
+            a pixel that is hardly ever lit would be blown up to the spread of those in the middle of things.
 
     Returns: The normalizer, and the names of the constant channels as "obs 'x'" or "action 'u'".
 
@@ -34,9 +39,34 @@ def fit_normalizer(
     """
     if not trajectories:
         raise UserError("cannot normalize: the training part holds no trajectory; expected at least one")
-    obs_mean, obs_std, obs_constant = _moments([t.obs for t in trajectories], "obs", obs_names)
+    if image_shape is None:
+        obs_mean, obs_std, obs_constant = _moments([t.obs for t in trajectories], "obs", obs_names)
+    else:
+        pixels = [t.obs.reshape(-1, 1) for t in trajectories]
+        mean, std, obs_constant = _moments(pixels, "obs", ["all pixels"])
+        obs_mean, obs_std = (np.repeat(value, trajectories[0].obs.shape[1]) for value in (mean, std))
     action_mean, action_std, action_constant = _moments([t.actions[:-1] for t in trajectories], "action", action_names)
-    return Normalizer(obs_mean, obs_std, action_mean, action_std), obs_constant + action_constant
+    constant = obs_constant + action_constant
+    rewards = [t.reward[:-1, None] for t in trajectories if t.reward is not None]
+    if not rewards:
+        return Normalizer(obs_mean, obs_std, action_mean, action_std), constant
+    reward_mean, reward_std, reward_constant = _moments(rewards, "reward", ["reward"])
+    return Normalizer(obs_mean, obs_std, action_mean, action_std, reward_mean, reward_std), constant + reward_constant
+
+
+def change_std(trajectories: Sequence[Trajectory], normalizer: Normalizer) -> np.ndarray:
+    """How far each channel moves in one step: the root mean square of obs[t+1] - obs[t], (O,) float32, normalized.
+
+    A channel that never moves, or is never observed twice in a row, gets 1.
+    """
+    squares = np.zeros(len(normalizer.obs_mean))
+    count = np.zeros_like(squares)
+    for trajectory in trajectories:
+        change = np.diff(trajectory.obs.astype(np.float64), axis=0) / normalizer.obs_std
+        squares += np.nansum(change**2, axis=0)
+        count += (~np.isnan(change)).sum(0)
+    std = np.sqrt(squares / np.maximum(count, 1))
+    return np.where(std > 0, std, 1.0).astype(np.float32)
 
 
 def _moments(arrays: list[np.ndarray], kind: str, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:

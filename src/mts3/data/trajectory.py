@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +22,8 @@ class Trajectory:
         actions: (T, A) float32, finite; actions[t] acts between obs[t] and obs[t+1], so the last row is never used.
             T - 1 rows are accepted (the last one is then held), and A may be 0.
         name: Unique within its data set; errors name it.
+        reward: (T,) float32 or None where there is none; reward[t] is what actions[t] earned, NaN where not known.
+            T - 1 rows are accepted; the last one is never used.
 
     Raises:
         UserError: for shapes that do not fit, text or object arrays, an infinite value, or NaN in the actions.
@@ -28,6 +32,7 @@ class Trajectory:
     obs: np.ndarray
     actions: np.ndarray
     name: str
+    reward: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         obs = as_float32(self.obs, f"obs of trajectory '{self.name}'")
@@ -45,6 +50,23 @@ class Trajectory:
         _refuse_infinite(obs, f"obs of trajectory '{self.name}'")
         object.__setattr__(self, "obs", obs)
         object.__setattr__(self, "actions", _complete_actions(actions, len(obs), self.name))
+        if self.reward is not None:
+            object.__setattr__(self, "reward", self._checked_reward(self.reward))
+
+    def _checked_reward(self, reward: np.ndarray) -> np.ndarray:
+        """(T,) float32."""
+        reward = as_float32(reward, f"reward of trajectory '{self.name}'")
+        if reward.shape not in ((len(self.obs),), (len(self.obs) - 1,)):
+            raise UserError(
+                f"trajectory '{self.name}' has reward {reward.shape} and obs {self.obs.shape}; expected one a step"
+            )
+        _refuse_infinite(reward[:, None], f"reward of trajectory '{self.name}'")
+        return reward if len(reward) == len(self.obs) else np.append(reward, np.float32(np.nan))
+
+    def rows(self, start: int, stop: int) -> Trajectory:
+        """A piece of it, as views, named by its rows."""
+        reward = None if self.reward is None else self.reward[start:stop]
+        return Trajectory(self.obs[start:stop], self.actions[start:stop], f"{self.name}[{start}:{stop}]", reward)
 
     def __len__(self) -> int:
         return len(self.obs)
@@ -57,14 +79,16 @@ class Dataset:
     Attributes:
         name: Name of the set.
         trajectories: At least one.
-        obs_names, action_names: One name a channel, without repetition.
+        obs_names, action_names: One name a channel, without repetition. () names the pixels of images.
         sample_time: Seconds per step.
         attribution: Source and licence; "" for the user's own data.
         obs_units, action_units: One unit a channel, "" where unknown; () means all unknown.
         test_names: Names of the trajectories which the source reserves for testing; () where it reserves none.
+        image_shape: (channels, height, width) if observations are images, flattened in that order; else None.
 
     Raises:
-        UserError: for channels that differ between trajectories, a channel that is never observed, or no data.
+        UserError: for channels that differ between trajectories, a channel that is never observed, an image_shape of
+            another size, or no data.
     """
 
     name: str
@@ -76,6 +100,7 @@ class Dataset:
     obs_units: tuple[str, ...] = ()
     action_units: tuple[str, ...] = ()
     test_names: tuple[str, ...] = ()
+    image_shape: tuple[int, int, int] | None = None
 
     def __post_init__(self) -> None:
         if not self.trajectories:
@@ -84,6 +109,8 @@ class Dataset:
             raise UserError(
                 f"data set '{self.name}' has sample_time {self.sample_time}; expected seconds per step, > 0"
             )
+        if self.image_shape is not None and not self.obs_names:
+            object.__setattr__(self, "obs_names", _pixel_names(self.image_shape))
         object.__setattr__(self, "obs_units", self.obs_units or ("",) * len(self.obs_names))
         object.__setattr__(self, "action_units", self.action_units or ("",) * len(self.action_names))
         self._check_names()
@@ -99,7 +126,17 @@ class Dataset:
         """Number of action channels A; 0 for an unactuated system."""
         return len(self.action_names)
 
+    @property
+    def has_reward(self) -> bool:
+        """Whether trajectories come with a reward."""
+        return self.trajectories[0].reward is not None
+
     def _check_names(self) -> None:
+        if self.image_shape is not None and math.prod(self.image_shape) != self.obs_dim:
+            raise UserError(
+                f"data set '{self.name}' has image_shape {self.image_shape}, {math.prod(self.image_shape)} pixels, and "
+                f"{self.obs_dim} obs channels; expected (channels, height, width) with one channel a pixel"
+            )
         for kind, names, units in (
             ("obs", self.obs_names, self.obs_units),
             ("action", self.action_names, self.action_units),
@@ -127,6 +164,11 @@ class Dataset:
                     f"trajectory '{trajectory.name}' has {dims[0]} obs and {dims[1]} action channels; data set "
                     f"'{self.name}' has {self.obs_dim} and {self.action_dim}: give every trajectory the same channels"
                 )
+            if (trajectory.reward is not None) != self.has_reward:
+                raise UserError(
+                    f"data set '{self.name}': trajectory '{trajectory.name}' has "
+                    f"{'no' if trajectory.reward is None else 'a'} reward, others differ: give it to all or to none"
+                )
             if not observed.all():
                 observed |= (~np.isnan(trajectory.obs)).any(0)
         if not observed.all():
@@ -150,6 +192,12 @@ def as_float32(array: np.ndarray, what: str) -> np.ndarray:
     if np.isinf(single).any() and not np.isinf(array).any():
         raise UserError(f"{what} exceed the range of float32 (3e38); choose larger units")
     return single
+
+
+def _pixel_names(image_shape: tuple[int, int, int]) -> tuple[str, ...]:
+    """One name a pixel, in the order they are flattened."""
+    channels, height, width = image_shape
+    return tuple(f"pixel_{c}_{y}_{x}" for c, y, x in itertools.product(range(channels), range(height), range(width)))
 
 
 def _refuse_infinite(array: np.ndarray, what: str) -> None:

@@ -2,9 +2,19 @@
 
 from mts3.evaluate.evaluation import Evaluation, Scores
 from mts3.evaluate.examples import Examples
-from mts3.evaluate.linear import LinearRollout
-from mts3.evaluate.persistence import persistence
 from mts3.evaluate.protocol import evaluate
 from mts3.evaluate.results import write_results
+from mts3.evaluate.summary import Run, Table, table
+from mts3.evaluate.summary_files import write_summary
 
-__all__ = ["Evaluation", "Examples", "LinearRollout", "Scores", "evaluate", "persistence", "write_results"]
+__all__ = [
+    "Evaluation",
+    "Examples",
+    "Run",
+    "Scores",
+    "Table",
+    "evaluate",
+    "table",
+    "write_results",
+    "write_summary",
+]

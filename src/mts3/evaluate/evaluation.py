@@ -68,6 +68,7 @@ class Evaluation:
         parameters: Trainable parameters of the model.
         device: Where it ran.
         examples: A few sequences with everything a picture needs.
+        reward: The rewards of the hidden part, normalized; None if the model tells none, or the data hold none.
     """
 
     long_horizon: Scores
@@ -82,6 +83,7 @@ class Evaluation:
     parameters: int
     device: str
     examples: Examples
+    reward: GaussianSums | None = None
 
     @property
     def horizon(self) -> int:
@@ -105,6 +107,7 @@ class Evaluation:
             "causal": self.causal,
             "one_step": self._nested(self.one_step),
             "imputation": self._nested(self.imputation),
+            "reward": None if self.reward is None else _reward_summary(self.reward),
             "parameters": self.parameters,
             "device": self.device,
         }
@@ -127,6 +130,15 @@ class Evaluation:
 
     def _nested(self, scores: Scores | None) -> dict[str, object] | None:
         return scores.summary(self.obs_std) if scores is not None and scores.values else None
+
+
+def _reward_summary(sums: GaussianSums) -> dict[str, float]:
+    return {
+        "nrmse": sums.errors.rmse(),
+        "nll": sums.mean_nll(),
+        "crps": sums.mean_crps(),
+        "coverage_90": sums.coverage(0.9),
+    }
 
 
 def _per_dim(errors: ErrorSums, scale: Tensor | None) -> list[float | None]:

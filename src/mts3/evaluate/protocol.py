@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from mts3.data.sequences import SequenceDataset
+from mts3.data import SequenceDataset, batches
 from mts3.errors import UserError
 from mts3.evaluate import tasks
-from mts3.evaluate.batches import batches
 from mts3.evaluate.causality import is_causal
 from mts3.evaluate.evaluation import Evaluation, Scores
 from mts3.evaluate.examples import Examples, example_indices, examples_of
-from mts3.evaluate.linear import LinearRollout
-from mts3.evaluate.persistence import persistence
+from mts3.metrics import GaussianSums
+from mts3.models import Linear, Persistence
 from mts3.prediction import Prediction
+from mts3.train import MOST_INPUTS, fit_linear
 from mts3.types import Tensor
 
 if TYPE_CHECKING:
     from mts3.models import WorldModel
 
 NUMBER_OF_EXAMPLES = 4
+LAGS = 5  # of the linear baseline
 
 
 @torch.no_grad()
@@ -74,8 +75,8 @@ def _evaluate(
     seed: int,
 ) -> Evaluation:
     # Far ahead and one step ahead want different ridges: each question gets the baseline that is good at it.
-    linear = LinearRollout.fit(train_sequences, context_len, batch_size=batch_size)
-    linear_near = LinearRollout.fit(train_sequences, batch_size=batch_size)
+    linear = _fitted(train_sequences, context_len)
+    linear_near = _fitted(train_sequences, None)
     rows = sequences.sequence_len + 1
     shape = len(sequences), rows, context_len
     runs = _Runs(model, sequences, context_len, batch_size)
@@ -93,10 +94,11 @@ def _evaluate(
         metric_window=metric_window,
         sequences=len(sequences),
         obs_std=torch.as_tensor(sequences.normalizer.obs_std),
-        linear_ridge=linear.ridge,
+        linear_ridge=linear.ridge.item(),
         parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         device=str(runs.device),
         examples=runs.examples(linear),
+        reward=runs.reward(),
     )
 
 
@@ -113,7 +115,7 @@ class _Runs:
     def device(self) -> torch.device:
         return next((p.device for p in self.model.parameters()), torch.device("cpu"))
 
-    def score(self, task: tasks.Task, linear: LinearRollout) -> Scores:
+    def score(self, task: tasks.Task, linear: Linear) -> Scores:
         """Run every method on the whole split."""
         after_context = slice(self.context_len - 1, None)  # entry t is about obs[t+1]
         scores = Scores.empty(self.sequences.sequence_len + 1 - self.context_len, self.sequences.obs_dim)
@@ -124,10 +126,29 @@ class _Runs:
             shown, mask = task.shown(part, obs)
             target = task.targets(part, obs)[:, after_context]
             pred = self._predict(shown, actions, mask)
-            scores.model.add(Prediction(pred.mean[:, after_context], pred.var[:, after_context]), target)
-            scores.persistence.add(persistence(shown, mask)[:, after_context], target)
-            scores.linear.add(linear.predict(shown, actions, mask)[:, after_context], target)
+            scores.model.add(pred.steps(after_context), target)
+            for sums, mean in zip(
+                (scores.persistence, scores.linear), _means(linear, shown, actions, mask), strict=True
+            ):
+                sums.add(mean[:, after_context], target)
         return scores
+
+    def reward(self) -> GaussianSums | None:
+        """The long-horizon task's rewards, from the last observation of the context on; None without them."""
+        sums = GaussianSums(self.sequences.sequence_len + 1 - self.context_len, 1)
+        task = tasks.long_horizon(len(self.sequences), self.sequences.sequence_len + 1, self.context_len)
+        after_context = slice(self.context_len - 1, None)
+        start = 0
+        for obs, actions in batches(self.sequences, range(len(self.sequences)), self.batch_size):
+            part = range(start, start + len(obs))
+            start += len(obs)
+            shown, mask = task.shown(slice(part.start, part.stop), obs)
+            told = self._predict(shown, actions, mask).reward
+            if told is None or "reward" not in self.sequences[0]:
+                return None
+            earned = torch.stack([self.sequences[index]["reward"] for index in part])
+            sums.add(told.steps(after_context), earned[:, after_context])
+        return sums
 
     def causal(self) -> bool:
         """Check a few sequences for beliefs that depend on later observations."""
@@ -135,19 +156,40 @@ class _Runs:
         obs, actions = next(batches(self.sequences, indices, len(indices)))
         return is_causal(self.model, obs[:, :-1].to(self.device), actions.to(self.device))
 
-    def examples(self, linear: LinearRollout) -> Examples:
+    def examples(self, linear: Linear) -> Examples:
         """The long-horizon task on a few sequences."""
         indices = example_indices(len(self.sequences), NUMBER_OF_EXAMPLES)
         obs, actions = next(batches(self.sequences, indices, len(indices)))
         task = tasks.long_horizon(len(indices), obs.shape[1], self.context_len)
         shown, mask = task.shown(slice(None), obs)
-        baselines = persistence(shown, mask), linear.predict(shown, actions, mask)
+        baselines = _means(linear, shown, actions, mask)
         return examples_of(self.sequences, indices, self._predict(shown, actions, mask), baselines, mask)
 
     def _predict(self, obs: Tensor, actions: Tensor, mask: Tensor) -> Prediction:
         """The model's beliefs, back on the CPU."""
         pred = self.model.observe(obs.to(self.device), actions.to(self.device), mask.to(self.device))[0]
-        return Prediction(pred.mean.cpu(), pred.var.cpu())
+        reward = None if pred.reward is None else Prediction(pred.reward.mean.cpu(), pred.reward.var.cpu())
+        return Prediction(pred.mean.cpu(), pred.var.cpu(), reward)
+
+
+def _fitted(train_sequences: SequenceDataset, context_len: int | None) -> Linear:
+    """The linear baseline in float64, as the regression solves it.
+
+    Pictures get fewer lags, and where a single one has too many inputs already, the weights stay zero: persistence.
+    """
+    obs_dim, action_dim = train_sequences.obs_dim, train_sequences.action_dim
+    lags = min(LAGS, MOST_INPUTS // (obs_dim + action_dim))
+    linear = Linear(obs_dim, action_dim, max(lags, 1)).double()
+    if lags:
+        fit_linear(linear, train_sequences, context_len)
+    return linear
+
+
+def _means(linear: Linear, obs: Tensor, actions: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """What persistence and the linear baseline foresee, (B, T, O) each."""
+    persistence = Persistence(linear.obs_dim, linear.action_dim, max_age=1)
+    mean = linear(obs.double(), actions.double(), mask).mean
+    return persistence(obs, actions, mask).mean, mean.to(obs.dtype)
 
 
 def _check(model: WorldModel, sequences: SequenceDataset, train_sequences: SequenceDataset, context_len: int) -> None:

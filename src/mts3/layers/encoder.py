@@ -89,3 +89,36 @@ class ActionSetEncoder(nn.Module):
         features = torch.cat((actions, phase[:, None].expand(*actions.shape[:2], 1)), -1)
         mean, var = self.encoder(features)
         return evidence_of(mean, var, torch.ones(mean.shape[:-1], dtype=torch.bool, device=mean.device))
+
+
+class TripleEncoder(nn.Module):
+    """What one step of a system tells about its hidden task: (o, a, o') to evidence about 2D dimensions.
+
+    Args:
+        obs_dim: O.
+        action_dim: A.
+        latent_obs_dim: D.
+        hidden_dim: Units of the hidden layer.
+    Reference: Shaj et al. 2022 (arXiv 2206.14697), section 3.2.
+    """
+
+    def __init__(self, obs_dim: int, action_dim: int, latent_obs_dim: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.encoder = GaussianEncoder(4 * obs_dim + action_dim, 2 * latent_obs_dim, hidden_dim)
+
+    def forward(
+        self,
+        obs: Float[Tensor, "B N O"],
+        obs_mask: Bool[Tensor, "B N O"],
+        actions: Float[Tensor, "B N A"],
+        next_obs: Float[Tensor, "B N O"],
+        next_mask: Bool[Tensor, "B N O"],
+    ) -> Evidence:
+        """Evidence (B, N, 2D) of each triple; exactly zero unless both its observations were observed.
+
+        Values under a False mask are never read.
+        """
+        parts = [torch.where(obs_mask, obs, 0.0), torch.where(next_mask, next_obs, 0.0)]
+        masks = [obs_mask.to(obs.dtype), next_mask.to(obs.dtype)]
+        mean, var = self.encoder(torch.cat((*parts, *masks, actions), -1))
+        return evidence_of(mean, var, obs_mask.any(-1) & next_mask.any(-1))

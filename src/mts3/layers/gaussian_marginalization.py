@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
+import torch
 from torch import nn
 
 from mts3.gaussian import Belief, marginalize
@@ -22,15 +23,18 @@ class GaussianMarginalization(nn.Module):
     Args:
         dim: D.
         transitions: One for each parent, in the order the beliefs are given.
+        memory: False leaves the lower half of z' at exactly zero: nothing pushes it. The transitions must agree, see
+            `make_transition`.
     """
 
     gain: Tensor
 
-    def __init__(self, dim: int, transitions: Sequence[Transition]) -> None:
+    def __init__(self, dim: int, transitions: Sequence[Transition], memory: bool = True) -> None:
         super().__init__()
         self.transitions = nn.ModuleList(transitions)
         self.noise = ProcessNoise(dim)
-        self.register_buffer("gain", input_gain(transitions[0]))
+        gain = input_gain(transitions[0])
+        self.register_buffer("gain", torch.cat((gain, gain if memory else torch.zeros_like(gain))))
 
     def forward(self, parents: Sequence[Belief], shift: Float[Tensor, "*batch twoD"] | None = None) -> Belief:
         """The belief about z'.
@@ -54,8 +58,9 @@ class GaussianMarginalization(nn.Module):
         """
         maps = [transition() for transition in islice(self.transitions, 1, None)]
         pushed = marginalize(list(zip(maps, others, strict=True)), self.noise(), shift)
-        return Belief(self.scaled(pushed.mean), pushed.cov * self.gain.square().repeat(3))
+        upper, lower = self.gain.chunk(2)
+        return Belief(self.scaled(pushed.mean), pushed.cov * torch.cat((upper * upper, upper * lower, lower * lower)))
 
     def scaled(self, shift: Float[Tensor, "*batch twoD"]) -> Float[Tensor, "*batch twoD"]:
         """G b: a shift as it enters, for adding to an `offset` computed without it."""
-        return shift * self.gain.repeat(2)
+        return shift * self.gain

@@ -6,13 +6,37 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mts3.errors import UserError, unknown_name
 from mts3.models import store
-from mts3.models.acrkn import AcRKN
+from mts3.models.acrkn import RKN, AcRKN
 from mts3.models.base import WorldModel
+from mts3.models.delta import DeltaTarget
+from mts3.models.hiprssm import HiPRSSM
+from mts3.models.linear import Linear
 from mts3.models.mts3 import MTS3
+from mts3.models.persistence import Persistence
+from mts3.models.recurrent import GRU, LSTM
+from mts3.models.transformer import TransformerAR, TransformerMulti
+from mts3.models.two_rate_gru import TwoRateGRU
 
-MODELS: dict[str, type[WorldModel]] = {cls.name: cls for cls in (MTS3, AcRKN)}
+MODELS: dict[str, type[WorldModel]] = {
+    cls.name: cls
+    for cls in (
+        MTS3,
+        HiPRSSM,
+        AcRKN,
+        RKN,
+        LSTM,
+        GRU,
+        TwoRateGRU,
+        TransformerAR,
+        TransformerMulti,
+        Linear,
+        Persistence,
+    )
+}
 
 
 def build(name: str, **arguments: Any) -> WorldModel:
@@ -45,6 +69,8 @@ def load(path: str | Path) -> WorldModel:
     description, tensors, normalizer = store.load(Path(path))
     try:
         model = build(description["model"], **description["arguments"])
+        if description["target"] == DeltaTarget.target:
+            model = DeltaTarget(model, torch.ones(model.obs_dim))  # the scale is among the tensors
         model.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"the model in {path} does not fit this version of mts3: {error}") from error
@@ -52,4 +78,21 @@ def load(path: str | Path) -> WorldModel:
     return model.eval()
 
 
-__all__ = ["MODELS", "MTS3", "AcRKN", "WorldModel", "build", "load"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "MODELS",
+    "MTS3",
+    "RKN",
+    "AcRKN",
+    "DeltaTarget",
+    "HiPRSSM",
+    "Linear",
+    "Persistence",
+    "TransformerAR",
+    "TransformerMulti",
+    "TwoRateGRU",
+    "WorldModel",
+    "build",
+    "load",
+]

@@ -1,13 +1,14 @@
-"""Ac-RKN with a linear transition: MTS3's one-level relative."""
+"""RKN and Ac-RKN: one latent state, filtered step by step."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from mts3.gaussian import Belief
-from mts3.layers.transition import make_transition
+from mts3.layers import GaussianMarginalization, make_transition
 from mts3.models.base import WorldModel
 from mts3.models.fast_level import FastLevel
 from mts3.prediction import Prediction
@@ -35,16 +36,21 @@ def initial_belief(batch_size: int, dim: int, like: Tensor) -> Belief:
 class AcRKN(WorldModel):
     """Action-conditional recurrent Kalman network: state_t -> state_{t+1}, shifted by b(a_t).
 
+    With transition="dense", "banded" or "modal" it is the paper's linear relative, and MTS3 with one level.
+
     Args:
         obs_dim: O.
         action_dim: A; 0 for a system without actions.
         latent_obs_dim: D; the latent state has 2D dimensions.
-        transition: "dense", "banded" or "modal".
+        transition: "locally_linear" (the paper's), "dense", "banded" or "modal".
         transition_init: "oscillator", "identity" or "published".
-        bandwidth: Of a banded transition.
+        bandwidth: Of a banded or locally linear transition.
+        bases: K, of a locally linear transition.
         encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
-    Reference: Shaj et al. 2020 (arXiv 2010.10201). Differs from the paper in: one linear transition in place of
-        the locally linear one.
+        image_shape: (C, H, W) if observations are images, flat in the last axis.
+        reward: Whether a second decoder tells the reward, `Prediction.reward`.
+    Reference: Shaj et al. 2020 (arXiv 2010.10201). Differs from the paper in: how the bases start (stable and close to
+        each other), and what pushes the state is scaled, see `mts3.layers.transition.input_gain`.
     """
 
     name = "acrkn"
@@ -54,23 +60,34 @@ class AcRKN(WorldModel):
         obs_dim: int,
         action_dim: int,
         latent_obs_dim: int = 30,
-        transition: str = "dense",
+        transition: str = "locally_linear",
         transition_init: str = "oscillator",
         bandwidth: int = 3,
+        bases: int = 15,
         encoder_hidden: int = 120,
         control_hidden: int = 120,
         decoder_hidden: int = 240,
+        image_shape: Sequence[int] | None = None,
+        reward: bool = False,
     ) -> None:
         super().__init__(locals())
         self.latent_obs_dim = latent_obs_dim
-        own = make_transition(transition, latent_obs_dim, transition_init, bandwidth)
+        own = make_transition(transition, latent_obs_dim, transition_init, bandwidth, bases)
         self.fast = FastLevel(
-            obs_dim, action_dim, latent_obs_dim, [own], encoder_hidden, control_hidden, decoder_hidden
+            obs_dim,
+            action_dim if self.uses_actions else 0,
+            latent_obs_dim,
+            GaussianMarginalization(latent_obs_dim, [own]),
+            encoder_hidden,
+            control_hidden,
+            decoder_hidden,
+            image_shape,
+            reward,
         )
 
     def initial_state(self, batch_size: int) -> AcRKNState:
         """The state before anything was observed."""
-        return AcRKNState(initial_belief(batch_size, self.latent_obs_dim, next(self.parameters())))
+        return AcRKNState(initial_belief(batch_size, self.latent_obs_dim, self._like))
 
     def observe(
         self,
@@ -96,3 +113,15 @@ class AcRKN(WorldModel):
     ) -> tuple[Prediction, AcRKNState]:
         """One step of `observe`; with one time scale the plan has no influence."""
         return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
+
+
+class RKN(AcRKN):
+    """Recurrent Kalman network: state_t -> state_{t+1}, whatever is done. Actions are accepted and not looked at.
+
+    Arguments as for `AcRKN`.
+
+    Reference: Becker et al. 2019 (arXiv 1905.07357). Differs from the paper in: what `AcRKN` differs in.
+    """
+
+    name = "rkn"
+    uses_actions = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,13 @@ class WorldModel(nn.Module, ABC):
         action_dim: A; 0 for a system without actions, where `actions` may be None.
         arguments: What the constructor was given, for saving.
         normalizer: Of the data the model was trained on; None before training.
+        uses_actions: False for a model that accepts actions and does not look at them.
+        target: What the network's output is about: "obs", or "delta" (see `DeltaTarget`).
     """
 
     name: str = ""
+    target: str = "obs"
+    uses_actions: bool = True
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         super().__init__()
@@ -103,8 +108,7 @@ class WorldModel(nn.Module, ABC):
             raise ValueError(
                 f"imagine needs actions (B, T, {self.action_dim})" + ("" if self.action_dim else " or horizon=T")
             )
-        parameter = next(self.parameters())
-        unseen = torch.zeros(batch_size, steps, self.obs_dim, dtype=parameter.dtype, device=parameter.device)
+        unseen = self._like.new_zeros(batch_size, steps, self.obs_dim)
         return self.observe(unseen, actions, torch.zeros_like(unseen, dtype=torch.bool), state)[0]
 
     def forward(
@@ -119,6 +123,11 @@ class WorldModel(nn.Module, ABC):
     def save(self, path: str | Path) -> None:
         """Write `model.safetensors` and `model.json` (arguments and normalizer) into the folder `path`."""
         store.save(self, Path(path))
+
+    @property
+    def _like(self) -> Tensor:
+        """A tensor of the model's dtype, on its device."""
+        return next(chain(self.parameters(), self.buffers()))
 
     def _one_step(
         self, obs_t: Tensor, action_t: Tensor | None, obs_mask: Tensor | None
@@ -181,9 +190,9 @@ class WorldModel(nn.Module, ABC):
         axes = {2: "B", 3: "B, T"}[ndim]
         if value.ndim != ndim or value.shape[-1] != features:
             raise ValueError(f"expected {what} ({axes}, {features}), got {tuple(value.shape)}")
-        parameter = next(self.parameters())
-        if value.dtype != parameter.dtype or value.device != parameter.device:
+        like = self._like
+        if value.dtype != like.dtype or value.device != like.device:
             raise ValueError(
-                f"{what} is {value.dtype} on {value.device}, the model is {parameter.dtype} on {parameter.device}: "
+                f"{what} is {value.dtype} on {value.device}, the model is {like.dtype} on {like.device}: "
                 f"convert one of them with .to()"
             )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from torch import nn
 
 from mts3.gaussian import Belief, Evidence, filtering, stack
-from mts3.layers import Control, GaussianDecoder, GaussianMarginalization, ObsEncoder
-from mts3.layers.transition import Transition
+from mts3.layers import Control, GaussianDecoder, GaussianMarginalization, make_decoder, make_obs_encoder
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
 
 
 class FastLevel(nn.Module):
-    """state_t -> state_{t+1} through the first transition, one more parent for each further one, shifted by b(a_t).
+    """state_t -> state_{t+1} through the first transition, any other parents through the others, shifted by b(a_t).
 
     Encoders, control and decoders run once over all steps; the loop over time holds only Gaussian algebra.
 
@@ -22,8 +22,10 @@ class FastLevel(nn.Module):
         obs_dim: O.
         action_dim: A; 0 drops the shift.
         latent_obs_dim: D.
-        transitions: Of the state itself, then of each other parent.
+        marginalization: The state from itself, then from each other parent.
         encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
+        image_shape: (C, H, W) if observations are images.
+        reward: Whether a second decoder tells the reward.
     """
 
     def __init__(
@@ -31,16 +33,19 @@ class FastLevel(nn.Module):
         obs_dim: int,
         action_dim: int,
         latent_obs_dim: int,
-        transitions: Sequence[Transition],
+        marginalization: GaussianMarginalization,
         encoder_hidden: int,
         control_hidden: int,
         decoder_hidden: int,
+        image_shape: Sequence[int] | None = None,
+        reward: bool = False,
     ) -> None:
         super().__init__()
-        self.encoder = ObsEncoder(obs_dim, latent_obs_dim, encoder_hidden)
+        self.encoder = make_obs_encoder(obs_dim, latent_obs_dim, encoder_hidden, image_shape=image_shape)
         self.control = Control(action_dim, latent_obs_dim, control_hidden) if action_dim else None
-        self.marginalization = GaussianMarginalization(latent_obs_dim, transitions)
-        self.decoder = GaussianDecoder(latent_obs_dim, obs_dim, decoder_hidden)
+        self.marginalization = marginalization
+        self.decoder = make_decoder(latent_obs_dim, obs_dim, decoder_hidden, image_shape=image_shape)
+        self.reward_decoder = GaussianDecoder(latent_obs_dim, 1, decoder_hidden) if reward else None
 
     def offset(self, parents: Sequence[Belief]) -> Belief:
         """What the other parents and the process noise add at each step; any batch shape."""
@@ -71,4 +76,8 @@ class FastLevel(nn.Module):
         shifted = Belief(mean.expand(*obs.shape[:2], -1), offset.cov.expand(*obs.shape[:2], -1))
         steps = filtering.prepare(self.marginalization.transitions[0](), shifted, evidence)
         predicted = filtering.scan(prior, steps, detach_at)
-        return self.decoder(stack(predicted, 1)), predicted[-1]
+        beliefs = stack(predicted, 1)
+        pred: Prediction = self.decoder(beliefs)
+        if self.reward_decoder is not None:
+            pred = replace(pred, reward=self.reward_decoder(beliefs))
+        return pred, predicted[-1]

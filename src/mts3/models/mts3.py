@@ -1,15 +1,21 @@
-"""MTS3: a fast state and a slow task, each a Gaussian filter, the task pushing the state along."""
+"""MTS3: a fast state and slow tasks, each a Gaussian filter, each pushing the one below along."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from torch import nn
 
 from mts3.gaussian import Belief
-from mts3.layers.transition import make_transition
+from mts3.layers import GaussianMarginalization, make_transition
 from mts3.models.acrkn import initial_belief
 from mts3.models.base import WorldModel
 from mts3.models.fast_level import FastLevel
 from mts3.models.slow_level import SlowLevel, SlowState
+from mts3.models.windows import OverWindows
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
 
@@ -20,11 +26,11 @@ class MTS3State:
 
     Attributes:
         prior: Belief about the fast state at the next step, (B) beliefs.
-        slow: The task's last closed window and what the open one has gathered.
+        slow: Of each slow level, shortest windows first: the last closed window and what the open one has gathered.
     """
 
     prior: Belief
-    slow: SlowState
+    slow: tuple[SlowState, ...]
 
     @property
     def batch_size(self) -> int:
@@ -33,27 +39,36 @@ class MTS3State:
 
 
 class MTS3(WorldModel):
-    """Multi-time-scale state-space model with two levels.
+    """Multi-time-scale state-space model: a fast level and any number of slow ones, one in the paper.
 
-    Slow: task_{k-1} -> task_k through X, pushed by the abstract action of window k through Y, conditioned on the
-    set of abstract observations of the window. Fast: state_t -> state_{t+1} through A, pushed by the task through C,
-    shifted by b(a_t), conditioned on the encoded o_t.
+    Every slow level: task_{k-1} -> task_k through X, pushed by the abstract action of window k through Y and by the
+    level above through C, conditioned on the set of abstract observations of the window. The fast level: state_t ->
+    state_{t+1} through A, pushed by the lowest task through C, shifted by b(a_t), conditioned on the encoded o_t.
+    A level is the list of its parents; no slow level at all is Ac-RKN with a linear transition.
 
     Args:
         obs_dim: O.
         action_dim: A; 0 for a system without actions.
-        window_len: H, fast steps per slow step.
-        latent_obs_dim: D; state and task have 2D dimensions each.
-        transition: "dense", "banded" or "modal", for state and task.
+        window_len: H, fast steps per slow step; or a list [H_1, H_2, ...], one for each slow level, each a multiple of
+            the one before. An empty list leaves the fast level alone.
+        latent_obs_dim: D; state and tasks have 2D dimensions each.
+        transition: "dense", "banded" or "modal", for state and tasks.
         transition_init: "oscillator", "identity" or "published", for A and X.
         task_init: The same names, for C and Y.
         bandwidth: Of banded transitions.
-        task_belief: Which task belief the fast level sees, see `SlowLevel`.
+        task_belief: Which task belief the level below sees, see `SlowLevel`.
         encoder_hidden, set_encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
         detach_between_windows: Cut the gradient of the state between windows, as the published code does.
-    Reference: Shaj et al. 2023 (arXiv 2310.18534). Differs from the paper in: the first window's actions inform the
-        first task; what pushes a latent is scaled, see `mts3.layers.transition.input_gain`. Differs from the
-        published code in: the abstract action's variance reaches the task; bands are applied; causal by default.
+        abstract_action: False drops the abstract actions: tasks hear of actions through observations alone.
+        memory: False drops the lower half of every latent.
+        image_shape: (C, H, W) if observations are images, flat in the last axis.
+        reward: Whether a second decoder tells the reward, `Prediction.reward`.
+    Raises:
+        ValueError: if a window length is no multiple of the one before.
+    Reference: Shaj et al. 2023 (arXiv 2310.18534). Differs from the paper in: any number of levels; the first window's
+        actions inform the first task; what pushes a latent is scaled, see `mts3.layers.transition.input_gain`. Differs
+        from the published code in: the abstract action's variance reaches the task; bands are applied; causal by
+        default.
     """
 
     name = "mts3"
@@ -62,7 +77,7 @@ class MTS3(WorldModel):
         self,
         obs_dim: int,
         action_dim: int,
-        window_len: int = 30,
+        window_len: int | Sequence[int] = 30,
         latent_obs_dim: int = 30,
         transition: str = "dense",
         transition_init: str = "oscillator",
@@ -74,38 +89,49 @@ class MTS3(WorldModel):
         control_hidden: int = 120,
         decoder_hidden: int = 240,
         detach_between_windows: bool = False,
+        abstract_action: bool = True,
+        memory: bool = True,
+        image_shape: Sequence[int] | None = None,
+        reward: bool = False,
     ) -> None:
         super().__init__(locals())
         self.latent_obs_dim = latent_obs_dim
-        self.window_len = window_len
         self.detach_between_windows = detach_between_windows
+        windows = _checked_windows(window_len)
 
-        def linear(init: str):
-            return make_transition(transition, latent_obs_dim, init, bandwidth)
+        def parents(others: int) -> GaussianMarginalization:
+            """A latent from itself and `others` more."""
+            inits = [transition_init, *[task_init] * others]
+            transitions = [make_transition(transition, latent_obs_dim, i, bandwidth, memory=memory) for i in inits]
+            return GaussianMarginalization(latent_obs_dim, transitions, memory)
 
-        self.slow = SlowLevel(
-            obs_dim,
-            action_dim,
-            latent_obs_dim,
-            window_len,
-            [linear(transition_init)] + ([linear(task_init)] if action_dim else []),
-            set_encoder_hidden,
-            task_belief,
-        )
+        acted = action_dim if abstract_action else 0
+        self.slow = nn.ModuleList()
+        for number, length in enumerate(windows, 1):
+            level = parents((acted > 0) + (number < len(windows)))
+            self.slow.append(
+                SlowLevel(obs_dim, acted, latent_obs_dim, length, level, set_encoder_hidden, task_belief, image_shape)
+            )
         self.fast = FastLevel(
             obs_dim,
             action_dim,
             latent_obs_dim,
-            [linear(transition_init), linear(task_init)],
+            parents(1 if windows else 0),
             encoder_hidden,
             control_hidden,
             decoder_hidden,
+            image_shape,
+            reward,
         )
 
     def initial_state(self, batch_size: int) -> MTS3State:
         """The state before anything was observed."""
-        belief = initial_belief(batch_size, self.latent_obs_dim, next(self.parameters()))
-        return MTS3State(belief, self.slow.initial_state(belief))
+        belief = initial_belief(batch_size, self.latent_obs_dim, self._like)
+        return MTS3State(belief, tuple(level.initial_state(belief) for level in self._levels()))
+
+    def _levels(self) -> list[SlowLevel]:
+        """The slow levels, shortest windows first."""
+        return cast("list[SlowLevel]", list(self.slow))
 
     def observe(
         self,
@@ -127,7 +153,8 @@ class MTS3(WorldModel):
         planned_actions: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, MTS3State]:
         """One step, see `WorldModel.step`; needs a causal `task_belief`."""
-        self.slow.require_causal()
+        for level in self._levels():
+            level.require_causal()
         if planned_actions is not None:
             self._check("planned_actions", planned_actions, 3, self.action_dim)
             self._check_batch("planned_actions", planned_actions.shape[0], obs_t.shape[0])
@@ -143,20 +170,34 @@ class MTS3(WorldModel):
         plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, MTS3State]:
         self._check_batch("state", state.batch_size, obs.shape[0])
-        steps, taken = obs.shape[1], state.slow.steps
-        task, slow = self.slow.observe(state.slow, obs, actions, mask, plan)
+        steps = obs.shape[1]
+        task: OverWindows | None = None
+        slow: list[SlowState] = []
+        for level, part in zip(reversed(self._levels()), reversed(state.slow), strict=True):
+            task, after = level.observe(part, obs, actions, mask, plan, task)
+            slow.insert(0, after)
+        if task is None:
+            pred, prior = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, mask)
+            return pred, MTS3State(prior, ())
         # C moves a window's task before it is spread over the steps: K products in place of T.
-        pushed = _to_steps(self.fast.offset([task]), self.window_len, taken, steps)
-        cuts = range(-taken % self.window_len, steps, self.window_len) if self.detach_between_windows else ()
-        pred, prior = self.fast.observe(state.prior, pushed, obs, actions, mask, frozenset(cuts))
-        return pred, MTS3State(prior, slow)
+        pushed = replace(task, belief=self.fast.offset([task.belief])).spread(1, 0, steps)
+        cuts = range(-task.taken % task.window_len, steps, task.window_len) if self.detach_between_windows else ()
+        pred, prior = self.fast.observe(state.prior, pushed.map(_drop), obs, actions, mask, frozenset(cuts))
+        return pred, MTS3State(prior, tuple(slow))
 
 
-def _to_steps(windows: Belief, window_len: int, taken: int, steps: int) -> Belief:
-    """(B, K, 1 or H) beliefs as (B, T): `steps` of them after the first `taken`."""
+def _drop(fields: Tensor) -> Tensor:
+    """(B, T, 1, F) of windows of one step as (B, T, F)."""
+    return fields.squeeze(2)
 
-    def spread(fields: Tensor) -> Tensor:
-        every = fields.expand(-1, -1, window_len, -1).flatten(1, 2)
-        return every[:, taken : taken + steps]
 
-    return Belief(spread(windows.mean), spread(windows.cov))
+def _checked_windows(window_len: int | Sequence[int]) -> list[int]:
+    """The window length of each slow level."""
+    windows = [window_len] if isinstance(window_len, int) else list(window_len)
+    for below, above in itertools.pairwise([1, *windows]):
+        if above < 1 or above % below or (above == below != 1):
+            raise ValueError(
+                f"expected window_len >= 1, or a list of growing lengths, each a multiple of the one before, as in "
+                f"[10, 60]; got {window_len}"
+            )
+    return windows

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.functional import pad
 
 from mts3.errors import UserError, unknown_name
-from mts3.gaussian import Belief, Evidence, aggregate, condition, stack
-from mts3.layers import ActionSetEncoder, GaussianMarginalization, ObsEncoder
-from mts3.layers.transition import Transition
+from mts3.gaussian import Belief, Evidence, aggregate, condition, diagonal, stack
+from mts3.layers import ActionSetEncoder, GaussianMarginalization, make_obs_encoder
+from mts3.models.windows import OverWindows, add_to_last, into_windows
 from mts3.types import Bool, Float, Tensor
 
 
@@ -35,11 +34,12 @@ class SlowState:
 
 @dataclass(frozen=True)
 class Windows:
-    """The task over the windows a call touches. `prior` and `posterior` are (B, K) beliefs.
+    """The task over the windows a call touches.
 
     Attributes:
-        prior: Given everything before the window and its planned actions.
-        posterior: Given its observations too.
+        prior: Given everything before the window and its planned actions, (B, K, 1) beliefs; (B, K, H) where the level
+            above is itself informed step by step.
+        posterior: Given its observations too, (B, K, 1) beliefs.
         evidence: Of the observations at and before each step within its window, (B, K, H, D).
     """
 
@@ -49,20 +49,15 @@ class Windows:
 
 
 def _predicted(windows: Windows) -> Belief:
-    return _per_step(windows.prior)
+    return windows.prior
 
 
 def _filtered(windows: Windows) -> Belief:
-    return condition(_per_step(windows.prior), windows.evidence)
+    return condition(windows.prior, windows.evidence)
 
 
 def _window_posterior(windows: Windows) -> Belief:
-    return _per_step(windows.posterior)
-
-
-def _per_step(belief: Belief) -> Belief:
-    """(B, K) to (B, K, 1), to broadcast over the steps of a window."""
-    return Belief(belief.mean.unsqueeze(2), belief.cov.unsqueeze(2))
+    return windows.posterior
 
 
 TASK_BELIEFS: dict[str, Callable[[Windows], Belief]] = {
@@ -73,17 +68,21 @@ TASK_BELIEFS: dict[str, Callable[[Windows], Belief]] = {
 
 
 class SlowLevel(nn.Module):
-    """task_{k-1} -> task_k through the first transition, with the abstract action of window k through the second.
+    """task_{k-1} -> task_k through the first transition, and one more transition for each other parent.
+
+    The other parents are the abstract action of window k, unless there are no actions, and the task of the level above,
+    if there is one; in this order.
 
     Args:
         obs_dim: O.
         action_dim: A; 0 drops the abstract action.
         latent_obs_dim: D.
         window_len: H.
-        transitions: Of the task itself and, unless action_dim is 0, of the abstract action.
+        marginalization: The task from its parents.
         hidden: Units of the set encoders.
         task_belief: What the level below sees: "predicted" (the window's prior), "filtered" (that prior given the
             window's observations up to t) or "window_posterior" (given all of them: not causal).
+        image_shape: (C, H, W) if observations are images.
     """
 
     def __init__(
@@ -92,9 +91,10 @@ class SlowLevel(nn.Module):
         action_dim: int,
         latent_obs_dim: int,
         window_len: int,
-        transitions: list[Transition],
+        marginalization: GaussianMarginalization,
         hidden: int,
         task_belief: str,
+        image_shape: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if window_len < 1:
@@ -103,9 +103,9 @@ class SlowLevel(nn.Module):
             raise unknown_name("task_belief", task_belief, TASK_BELIEFS)
         self.window_len = window_len
         self.task_belief = task_belief
-        self.obs_encoder = ObsEncoder(obs_dim, latent_obs_dim, hidden, with_phase=True)
+        self.obs_encoder = make_obs_encoder(obs_dim, latent_obs_dim, hidden, with_phase=True, image_shape=image_shape)
         self.action_encoder = ActionSetEncoder(action_dim, latent_obs_dim, hidden) if action_dim else None
-        self.marginalization = GaussianMarginalization(latent_obs_dim, transitions)
+        self.marginalization = marginalization
 
     @property
     def is_causal(self) -> bool:
@@ -134,50 +134,57 @@ class SlowLevel(nn.Module):
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
         plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Belief, SlowState]:
+        above: OverWindows | None = None,
+    ) -> tuple[OverWindows, SlowState]:
         """Filter the task over windows.
 
         Args:
             state: Where to go on from.
             obs, actions, obs_mask: As in `WorldModel.observe`, checked.
             plan: Known actions after the last step; those beyond its window are not used.
-        Returns: the task belief the level below sees in each window, (B, K, 1 or H) beliefs, and the next state.
+            above: What the level above lets this one see; None for the top level.
+        Returns: the task belief the level below sees, and the next state.
         """
         steps = obs.shape[1]
         phase = self._phase(state.steps, steps, obs)
         seen: Evidence = self.obs_encoder(obs, obs_mask, phase)
-        seen = _into_windows(seen, state.obs, state.steps, self.window_len)
-        done = planned = None
+        seen = into_windows(seen, state.obs, state.steps, self.window_len)
+        parents, done = [], None
         if self.action_encoder is not None and state.actions is not None:
             encoded: Evidence = self.action_encoder(actions, phase)
-            done = _into_windows(encoded, state.actions, state.steps, self.window_len).sum(2)
-            planned = _add_to_last(done, self._plan_evidence(plan, state.steps + steps))
-        windows = self._filter(state.closed, seen, planned)
-        return TASK_BELIEFS[self.task_belief](windows), self._next(state, steps, windows, seen.sum(2), done)
+            done = into_windows(encoded, state.actions, state.steps, self.window_len).sum(2)
+            planned = add_to_last(done, self._plan_evidence(plan, state.steps + steps))
+            parents.append(_abstract_action(planned))
+        if above is not None:
+            parents.append(above.spread(self.window_len, state.steps, seen.precision.shape[1]))
+        windows = self._filter(state.closed, seen, parents)
+        task = OverWindows(TASK_BELIEFS[self.task_belief](windows), self.window_len, state.steps)
+        return task, self._next(state, steps, windows, seen.sum(2), done)
 
-    def _filter(self, closed: Belief, seen: Evidence, actions: Evidence | None) -> Windows:
-        """Priors and posteriors of all windows."""
-        offset = self.marginalization.offset([] if actions is None else [_abstract_action(actions)])
+    def _filter(self, closed: Belief, seen: Evidence, parents: list[Belief]) -> Windows:
+        """Priors and posteriors of all windows; `parents` are (B, K, 1 or H) beliefs."""
+        offset = self.marginalization.offset(parents)
         total = seen.sum(2)
-        batch = total.precision.shape[:2]
-        offset = Belief(offset.mean.expand(*batch, -1), offset.cov.expand(*batch, -1))
+        if not parents:
+            offset = offset.map(lambda fields: fields.expand(*total.precision.shape[:2], 1, -1))
         transition = self.marginalization.transitions[0]()
         priors, posteriors = [], [closed]
         for pushed, evidence in zip(offset.unbind(1), total.unbind(1), strict=True):
-            priors.append(transition.apply(posteriors[-1]) + pushed)
-            posteriors.append(condition(priors[-1], evidence))
-        return Windows(stack(priors, 1), stack(posteriors[1:], 1), seen.cumsum(2))
+            priors.append(_unsqueeze(transition.apply(posteriors[-1])) + pushed)
+            # What the level above says at the end of the window is all that it will ever say about it.
+            posteriors.append(condition(priors[-1].map(lambda fields: fields[:, -1]), evidence))
+        return Windows(stack(priors, 1), _unsqueeze(stack(posteriors[1:], 1)), seen.cumsum(2))
 
     def _next(
         self, state: SlowState, steps: int, windows: Windows, obs: Evidence, actions: Evidence | None
     ) -> SlowState:
         """The state after the last step: its window is closed if it is full."""
         taken = (state.steps + steps) % self.window_len
-        *before, last = [state.closed, *windows.posterior.unbind(1)]
+        *before, last = [state.closed, *windows.posterior.map(lambda fields: fields[:, :, 0]).unbind(1)]
         if taken == 0:
             return self.initial_state(last)
-        gathered = None if actions is None else _last(actions)
-        return SlowState(before[-1], _last(obs), gathered, taken)
+        gathered = None if actions is None else actions.map(_last)
+        return SlowState(before[-1], obs.map(_last), gathered, taken)
 
     def _plan_evidence(self, plan: Tensor | None, taken: int) -> Evidence | None:
         """Evidence (B, 2D) of the planned actions that still fall into the open window; `taken` steps are done."""
@@ -194,31 +201,15 @@ class SlowLevel(nn.Module):
 
 
 def _abstract_action(evidence: Evidence) -> Belief:
-    """Prior N(0, 1), given the actions of a window; diagonal: its halves do not correlate."""
-    mean, var = aggregate(evidence)
-    upper, lower = var.chunk(2, -1)
-    return Belief(mean, torch.cat((upper, torch.zeros_like(upper), lower), -1))
+    """Prior N(0, 1), given the actions of each window: (B, K, 1) beliefs whose halves do not correlate."""
+    return _unsqueeze(diagonal(*aggregate(evidence)))
 
 
-def _into_windows(evidence: Evidence, gathered: Evidence, taken: int, window_len: int) -> Evidence:
-    """(B, T, D) evidence cut into windows (B, K, H, D), `gathered` in the steps already taken of the first."""
-
-    def cut(new: Tensor, old: Tensor) -> Tensor:
-        short = -(taken + new.shape[1]) % window_len
-        # The sum of the earlier steps sits in the first of them, so that sums and running sums both hold it.
-        earlier = pad(old[:, None], (0, 0, 0, taken - 1))  # none at all if none were taken
-        return torch.cat((earlier, pad(new, (0, 0, 0, short))), 1).unflatten(1, (-1, window_len))
-
-    return Evidence(cut(evidence.precision, gathered.precision), cut(evidence.information, gathered.information))
+def _unsqueeze(belief: Belief) -> Belief:
+    """(*batch) beliefs as (*batch, 1), to broadcast over the steps of a window."""
+    return belief.map(lambda fields: fields.unsqueeze(-2))
 
 
-def _add_to_last(windows: Evidence, extra: Evidence | None) -> Evidence:
-    """(B, K, D) evidence with `extra` (B, D) added to the last window."""
-    if extra is None:
-        return windows
-    before = (0, 0, windows.precision.shape[1] - 1, 0)
-    return windows + Evidence(pad(extra.precision[:, None], before), pad(extra.information[:, None], before))
-
-
-def _last(windows: Evidence) -> Evidence:
-    return Evidence(windows.precision[:, -1], windows.information[:, -1])
+def _last(windows: Tensor) -> Tensor:
+    """(B, F) of (B, K, F)."""
+    return windows[:, -1]

@@ -26,6 +26,7 @@ def save(model: WorldModel, folder: Path) -> None:
     description = {
         "model": model.name,
         "arguments": model.arguments,
+        "target": model.target,
         "normalizer": model.normalizer.as_lists() if model.normalizer else None,
     }
     with write_aside(folder / WEIGHTS) as path:

@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 
 from mts3.data import Dataset, Trajectory, describe
 from mts3.plot import style
+from mts3.plot.frames import as_colours, draw_frames, steps_to_show
 
 SHOWN_TRAJECTORIES = 3
+SHOWN_FRAMES = 12
 STRIPS_PER_COLUMN = 10
 # Beyond this many rows a strip shows the least and the largest value of each bin: spikes stay visible.
 BINS = 1500
@@ -25,7 +27,7 @@ def show_dataset(dataset: Dataset, path: str | Path) -> Path:
     """Draw a few trajectories, observations in blue and actions in red, one strip a channel.
 
     Strips share the time axis. Where an observation is missing in a shown trajectory the line breaks, and a yellow
-    mark stands under the strip.
+    mark stands under the strip. Images are drawn as frames, with what is missing in yellow.
 
     Args:
         dataset: What to show; of several trajectories, up to three that lie evenly over the set.
@@ -37,6 +39,8 @@ def show_dataset(dataset: Dataset, path: str | Path) -> Path:
     number = np.unique(np.linspace(0, len(dataset.trajectories) - 1, SHOWN_TRAJECTORIES).astype(int))
     shown = [dataset.trajectories[i] for i in number]
     scale, unit = _time_unit(max(len(t) for t in shown) * dataset.sample_time / 3)
+    if dataset.image_shape is not None:
+        return style.save(_images(dataset, shown, dataset.image_shape, scale, unit), path)
     figure, columns = _grid(dataset)
     for strips in columns:
         for axes, (kind, channel) in strips:
@@ -66,6 +70,27 @@ def _grid(dataset: Dataset) -> tuple[Figure, list[list[tuple[Axes, tuple[str, in
             axes.append(figure.add_subplot(strips[i], sharex=axes[0] if axes else None))
         columns.append(list(zip(axes, block, strict=True)))
     return figure, columns
+
+
+def _images(dataset: Dataset, shown: list[Trajectory], shape: tuple[int, int, int], scale: float, unit: str) -> Figure:
+    """A row of frames for each trajectory, and a strip for each of the first action channels."""
+    actions = min(dataset.action_dim, STRIPS_PER_COLUMN)
+    steps = [step - 1 for step in steps_to_show(min(len(t) for t in shown), SHOWN_FRAMES)]
+    frame = 7.0 / len(steps) * shape[1] / shape[2]
+    ratios = [frame + 0.3] * len(shown) + [0.95] * actions
+    figure = style.new_figure(8.0, 1.0 + sum(ratios))
+    axes = figure.subplots(len(ratios), 1, height_ratios=ratios, squeeze=False)[:, 0]
+    obs = np.stack([t.obs[steps] for t in shown])
+    colours = as_colours(obs, shape, float(np.nanmin(obs)), float(np.nanmax(obs)))
+    labels = [f"{step * dataset.sample_time / scale:.3g} {unit}" for step in steps]
+    for place, trajectory in enumerate(shown):
+        draw_frames(axes[place], colours[place : place + 1], [trajectory.name], labels)
+    for channel, strip in enumerate(axes[len(shown) :]):
+        _strip(strip, shown, "action", channel, dataset.sample_time / scale)
+        _label(strip, dataset, "action", channel)
+        strip.set_xlabel(f"time ({unit})" if channel == actions - 1 else "", fontsize=8, color=INK)
+    _title(figure, dataset, shown)
+    return figure
 
 
 def _strip(axes: Axes, shown: list[Trajectory], kind: str, channel: int, step: float) -> None:
@@ -105,7 +130,8 @@ def _title(figure: Figure, dataset: Dataset, shown: list[Trajectory]) -> None:
         parts.insert(0, f"{len(shown)} of {summary.trajectories:,} trajectories")
     if summary.missing:
         parts.append(f"{100 * summary.missing:.2g} % of the observations missing (yellow)")
-    colours = "observations blue, actions red" if dataset.action_dim else "observations blue, no actions"
+    seen = "observations blue" if dataset.image_shape is None else "images of {} x {} x {}".format(*dataset.image_shape)
+    colours = f"{seen}, {'actions red' if dataset.action_dim else 'no actions'}"
     text = f"{dataset.name}: {', '.join(parts)}\n{colours}"
     figure.suptitle(text, x=0.01, ha="left", fontsize=10, color=INK)
 

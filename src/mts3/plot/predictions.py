@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mts3.plot import style
+from mts3.plot.image_predictions import plot_image_predictions
 from mts3.plot.read import read_metrics, read_predictions
 
 MOST_CHANNELS, MOST_SEQUENCES = 4, 3
@@ -24,6 +25,7 @@ def plot_predictions(run_dir: str | Path, path: str | Path) -> Path:
     """Truth, mean, 50 % and 90 % bands and the two baselines: a column a test sequence, a row a channel.
 
     Of more than four channels the ones that move most after the context are shown: there persistence is no answer.
+    Images are drawn as images.
 
     Args:
         run_dir: A folder with metrics.json and predictions.npz.
@@ -32,6 +34,8 @@ def plot_predictions(run_dir: str | Path, path: str | Path) -> Path:
         UserError: if a file is missing or unreadable, or the picture cannot be written.
     """
     arrays, metrics = read_predictions(run_dir), read_metrics(run_dir)
+    if "image_shape" in arrays:
+        return plot_image_predictions(arrays, str(metrics["model"]), path)
     channels = _most_telling(arrays)
     shown = min(len(arrays["obs"]), MOST_SEQUENCES)
     figure = style.new_figure(2.9 * shown + 0.7, 1.35 * len(channels) + 0.85)

@@ -5,7 +5,9 @@ Everything is set on the figure at hand; matplotlib's global state is neither re
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,6 +18,11 @@ from mts3.files import write_aside
 INK, MUTED, RULE, SHADE = "#1f2328", "#6b7280", "#c9cdd3", "#f1f2f4"
 MODEL, LINEAR, PERSISTENCE = "#0072b2", "#d55e00", "#8a8f98"  # blue, vermilion (Okabe and Ito) and grey
 BAND_50, BAND_90 = "#8cc1e3", "#cfe5f4"  # opaque tints of MODEL: the same on every page
+# Lines of many methods: six colours of Okabe and Ito, then the same ones dashed. Yellow is left out: white
+# swallows it.
+_COLOURS = (MODEL, "#e69f00", "#009e73", "#cc79a7", "#1f2328", "#56b4e9")
+_DASHES = ((0.0, ()), (0.0, (5.0, 1.6)), (0.0, (1.4, 1.2)), (0.0, (6.0, 1.4, 1.4, 1.4)))
+_BASELINES = {"linear": LINEAR, "persistence": PERSISTENCE}
 SMALL, NORMAL, LARGE = 7.5, 8.5, 10.0
 _TIME_UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
 
@@ -36,6 +43,23 @@ def clean(axes: Axes) -> None:
     axes.tick_params(width=0.6, length=2.5, color=MUTED, labelsize=SMALL, labelcolor=INK)
     axes.locator_params(axis="y", nbins=5)
     axes.locator_params(axis="x", nbins=6)
+
+
+def method_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """A look for each of up to 24 methods, as arguments of `Axes.plot`, that no other has: colour and dashes.
+
+    The first has the model's colour; linear and persistence have theirs, dashed, wherever they stand.
+    """
+    looks: dict[str, dict[str, Any]] = {}
+    count = 0
+    for name in names:
+        if name in _BASELINES:
+            looks[name] = {"color": _BASELINES[name], "linestyle": (0, (4, 2)), "linewidth": 1.0}
+        elif name not in looks:
+            dashes = _DASHES[count // len(_COLOURS) % len(_DASHES)]
+            looks[name] = {"color": _COLOURS[count % len(_COLOURS)], "linestyle": dashes, "linewidth": 1.4}
+            count += 1
+    return looks
 
 
 def time_unit(seconds: float) -> tuple[float, str]:

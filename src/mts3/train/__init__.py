@@ -3,17 +3,20 @@
 `fit` is the one entry; the rest are its parts, each usable with a `lightning.Trainer` of your own.
 """
 
+from mts3.train.closed_form import MOST_INPUTS, fit_linear, measure_var
 from mts3.train.curriculum import WindowDropCurriculum
 from mts3.train.data_module import SequenceDataModule
 from mts3.train.divergence import TrainingDiverged
-from mts3.train.fit import FitResult, fit, is_main_process
+from mts3.train.fit import fit, is_main_process
 from mts3.train.loggers import LOGGERS, build_loggers
 from mts3.train.module import TrainingModule
 from mts3.train.randomness import generator, seeded
+from mts3.train.result import FitResult
 from mts3.train.run_folder import RunFolder
 
 __all__ = [
     "LOGGERS",
+    "MOST_INPUTS",
     "FitResult",
     "RunFolder",
     "SequenceDataModule",
@@ -22,7 +25,9 @@ __all__ = [
     "WindowDropCurriculum",
     "build_loggers",
     "fit",
+    "fit_linear",
     "generator",
     "is_main_process",
+    "measure_var",
     "seeded",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,35 +17,19 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.utils.data import Dataset
 
 from mts3.errors import UserError, unknown_name
+from mts3.models import Linear, Persistence
+from mts3.train.closed_form import fit_closed_form
 from mts3.train.curriculum import WindowDropCurriculum
 from mts3.train.data_module import SequenceDataModule
 from mts3.train.divergence import TrainingDiverged
 from mts3.train.module import TrainingModule
 from mts3.train.progress import TrainingProgress
 from mts3.train.quiet import quiet
+from mts3.train.result import FitResult
 from mts3.train.run_folder import AtomicCheckpointIO, RunFolder
 
 if TYPE_CHECKING:
     from mts3.models import WorldModel
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What a training did.
-
-    Attributes:
-        gradient_steps: Optimizer steps, all resumed parts together.
-        train_seconds: Wall-clock time, validation included, all parts together.
-        best_epoch: Epochs trained when the kept weights were.
-        best_val_crps: Their validation CRPS (normalized).
-        device: Where it ran, as in "cpu" or the GPU's name.
-    """
-
-    gradient_steps: int
-    train_seconds: float
-    best_epoch: int
-    best_val_crps: float
-    device: str
 
 
 def fit(
@@ -63,6 +46,7 @@ def fit(
     schedule: str = "cosine",
     weight_decay: float = 0.0,
     step_drop_rate: float = 0.15,
+    window_drop_rate: float = 0.75,
     forecast_rate: float = 0.5,
     average_decay: float = 0.98,
     curriculum_epochs: int = 1,
@@ -73,6 +57,9 @@ def fit(
     trainer: Mapping[str, Any] | None = None,
 ) -> FitResult:
     """Train `model` in place and keep its best weights in `run_dir`.
+
+    A model without trainable parameters (linear, persistence) is fitted in closed form on the training split; of the
+    options only `context_len` matters then.
 
     On return `model` has the *last* weights; the best averaged ones, by validation CRPS, are in `run_dir` as
     `model.safetensors` and `model.json` (`mts3.load(run_dir)`), beside `last.ckpt`.
@@ -86,7 +73,8 @@ def fit(
         seed: Order of the batches and the masks. The same seed gives the same result.
         batch_size: Sequences a step and a device.
         learning_rate, schedule, weight_decay, step_drop_rate, forecast_rate, average_decay: See `TrainingModule`.
-        curriculum_epochs: Epochs between two increases of the window drop rate.
+        window_drop_rate: What the probability of dropping a whole window grows to, from 0.05 by 0.1.
+        curriculum_epochs: Epochs between two increases of it.
         patience: Stop after this many epochs without a better validation CRPS; None never.
         num_workers: Loader processes.
         resume: Continue from `run_dir`/last.ckpt.
@@ -111,9 +99,11 @@ def fit(
     )
     data = SequenceDataModule(train, validation, batch_size, seed, num_workers)
     _check_context(validation, context_len)
+    if isinstance(model, (Linear, Persistence)):
+        return fit_closed_form(model, train, validation, folder.path, context_len)
     if resume:
         _check_checkpoint(folder.last, module)
-    callbacks: list[Callback] = [WindowDropCurriculum(curriculum_epochs), folder]
+    callbacks: list[Callback] = [WindowDropCurriculum(curriculum_epochs, end=window_drop_rate), folder]
     if patience is not None:
         if patience < 1:
             raise UserError(f"train.patience must be a number of epochs >= 1 or null, got {patience}")

@@ -14,7 +14,6 @@ from torch.optim.lr_scheduler import LambdaLR
 from mts3.data.masks import context_mask, forecast_mask, imputation_mask
 from mts3.errors import UserError, unknown_name
 from mts3.metrics import GaussianSums, gaussian_nll
-from mts3.prediction import Prediction
 from mts3.train.averaging import Average
 from mts3.train.divergence import check_finite
 from mts3.train.randomness import generator
@@ -30,9 +29,9 @@ class TrainingModule(LightningModule):
     """Trains a model to predict the next observation through gaps.
 
     Loss: the Gaussian negative log-likelihood of obs[t+1] under the belief pred[t], summed over observed dims, mean
-    over steps and batch. The input loses single steps (`step_drop_rate`) and whole windows (`window_drop_rate`, set by
-    `WindowDropCurriculum`), drawn per sequence, and a share of the sequences (`forecast_rate`) is hidden from some
-    window on; targets lose nothing but NaN.
+    over steps and batch; the same of the reward is added where the model tells one. The input loses single steps
+    (`step_drop_rate`) and whole windows (`window_drop_rate`, set by `WindowDropCurriculum`), drawn per sequence, and a
+    share of the sequences (`forecast_rate`) is hidden from some window on; targets lose nothing but NaN.
 
     `averaged` follows the model as an exponential moving average of its weights: smoother, better calibrated, and
     the one that is validated and kept. Validation hides everything after the context, always the same way, and
@@ -95,6 +94,8 @@ class TrainingModule(LightningModule):
         shown = self._training_mask(obs.shape[0], obs.shape[1]).to(obs.device)
         pred = self.model(obs, batch["actions"], ~obs.isnan() & shown[..., None])
         loss = gaussian_nll(pred, target)
+        if pred.reward is not None:
+            loss = loss + gaussian_nll(pred.reward, batch["reward"])
         check_finite("loss", loss, self.current_epoch + 1, batch_idx + 1)
         self.log("train_nll", loss, on_step=True, on_epoch=True, batch_size=obs.shape[0], sync_dist=True)
         return loss
@@ -119,11 +120,10 @@ class TrainingModule(LightningModule):
         obs, target = batch["obs"][:, :-1], batch["obs"][:, 1:]
         shown = context_mask(obs.shape[1], self._context_len).to(obs.device)
         pred = self.averaged(obs, batch["actions"], ~obs.isnan() & shown[:, None])
-        first_hidden = self._context_len - 1  # pred[t] is about obs[t + 1]
-        target = target[:, first_hidden:]
+        hidden = slice(self._context_len - 1, None)  # pred[t] is about obs[t + 1]
         if self._hidden is None:
-            self._hidden = GaussianSums(*target.shape[1:], levels=())
-        self._hidden.add(Prediction(pred.mean[:, first_hidden:], pred.var[:, first_hidden:]), target)
+            self._hidden = GaussianSums(*target[:, hidden].shape[1:], levels=())
+        self._hidden.add(pred.steps(hidden), target[:, hidden])
 
     def on_validation_epoch_end(self) -> None:
         """Log `val_crps`, `val_nrmse` and `val_nll`."""

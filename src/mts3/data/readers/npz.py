@@ -87,6 +87,7 @@ def _plain(arrays: dict[str, np.ndarray], columns: Columns, path: Path) -> Datas
         if columns.time is None
         else seconds(_vector(arrays, columns.time, len(obs), path), columns.time, path),
         sample_time=columns.sample_time,
+        reward=None if columns.reward is None else _vector(arrays, columns.reward, len(obs), path),
     )
 
 
@@ -99,10 +100,10 @@ def _stacked(
     path: Path,
 ) -> Dataset:
     """N trajectories of one length; the first axis tells them apart, so there is no column of ids or times."""
-    if columns.time is not None or columns.trajectory is not None:
+    if columns.time is not None or columns.trajectory is not None or columns.reward is not None:
         raise UserError(
-            f"{path} has obs {obs.shape}, one trajectory a row already; "
-            "give sample_time instead of columns for time and trajectory"
+            f"{path} has obs {obs.shape}, one trajectory a row already; give sample_time instead of columns for time "
+            "and trajectory, and a reward with trajectories one after the other, (T, obs_dim)"
         )
     obs, actions = as_float32(obs, f"observations in {path}"), as_float32(actions, f"actions in {path}")
     trajectories = tuple(Trajectory(obs[n], actions[n], f"{path.stem}-{n}") for n in range(len(obs)))

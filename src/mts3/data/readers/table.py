@@ -33,10 +33,10 @@ def table_dataset(
     if repeated:
         raise UserError(f"{path} has two columns '{repeated[0]}'; name each column differently")
     obs_names, action_names = columns.channels(available, str(path))
-    for name in (columns.time, columns.trajectory):
+    for name in (columns.reward, columns.time, columns.trajectory):
         if name is not None:
             require(name, available, str(path))
-    wanted = [*obs_names, *action_names, columns.time, columns.trajectory]
+    wanted = [*obs_names, *action_names, columns.reward, columns.time, columns.trajectory]
     data = load([name for name in dict.fromkeys(wanted) if name is not None])
     rows = len(data[obs_names[0]])
 
@@ -55,6 +55,7 @@ def table_dataset(
         ids=None if columns.trajectory is None else data[columns.trajectory].astype(str),
         times=None if columns.time is None else seconds(data[columns.time], columns.time, path),
         sample_time=columns.sample_time,
+        reward=None if columns.reward is None else numbers(data[columns.reward], columns.reward, path),
     )
 
 

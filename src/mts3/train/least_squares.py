@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mts3.data.sequences import SequenceDataset
-from mts3.evaluate.batches import batches
+from mts3.data import SequenceDataset, batches
 from mts3.types import Float, Tensor
 
 

@@ -1,0 +1,203 @@
+"""`mts3 benchmark`: every model on every data set with every seed, in tables and one figure."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mts3.cli.config import composed, data_name
+from mts3.cli.overrides import parse, prepare
+from mts3.cli.report import INTERRUPTED
+from mts3.cli.run_files import Found, find_run
+from mts3.cli.sweep import combinations, run_one
+from mts3.cli.table import print_table
+from mts3.errors import UserError
+from mts3.evaluate import Run, write_summary
+from mts3.plot import plot_benchmark
+from mts3.plot.read import read_horizon, read_metrics
+
+COMMAND = "mts3 benchmark"
+SEEDS = "3"
+_AXES = ("data", "model", "ablation")
+_OURS = (*_AXES, "seeds", "output", "runs")
+_INSTEAD = {
+    "seed": "give seeds=N, for 0 to N-1, or seeds=[FIRST,SECOND] instead of seed",
+    "resume": "leave resume out: interrupted runs are continued, finished ones taken as they are",
+}
+# What a run is told besides its options, by what its folder holds.
+_GOES_ON = {Found.INTERRUPTED: "resume", Found.REMAINS: "overwrite"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a benchmark was asked for.
+
+    Attributes:
+        overrides: Hydra overrides whose comma-separated values span the runs.
+        runs: The folder of the run folders; None leaves it to the configuration.
+        output: Where tables and figure go.
+    """
+
+    overrides: list[str]
+    runs: Path | None
+    output: Path
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run of a benchmark.
+
+    Attributes:
+        overrides: With which `mts3 train` would do the same.
+        config: Resolved.
+        run_dir: Its folder.
+        found: What is there already.
+    """
+
+    overrides: list[str]
+    config: dict[str, Any]
+    run_dir: Path
+    found: Found
+
+
+def benchmark(arguments: list[str]) -> int:
+    """Run `mts3 benchmark data=[..] model=[..] ablation=[..] seeds=N [output=DIR] [runs=DIR] [key=value ...]`.
+
+    Every run is composed and its folder looked at before the first one trains; finished ones are taken as they are. A
+    run that fails says so and the others go on.
+
+    Returns: the exit code of the worst run.
+    Raises:
+        UserError: for a mistake in any run, or a folder that holds another run.
+    """
+    asked = read_arguments(arguments)
+    for key, folder in (("output", asked.output), ("runs", asked.runs)):
+        if folder and folder.exists() and not folder.is_dir():
+            raise UserError(f"{key}={folder} is a file; name a folder")
+    plan = planned(asked)
+    codes = run_all(plan)
+    if INTERRUPTED in codes:
+        return INTERRUPTED
+    table = write_summary(asked.output, [_outcome(run, code) for run, code in zip(plan, codes, strict=True)])
+    print_table(table.plain())
+    print(f"* least NRMSE of its data set, long horizon. Tables and figure: {asked.output}")
+    picture = asked.output / "horizon.png"
+    if all(codes):
+        picture.unlink(missing_ok=True)  # of an earlier benchmark: nothing stands behind it any more
+    else:
+        plot_benchmark(asked.output, picture)
+    return max(codes)
+
+
+def read_arguments(arguments: list[str]) -> Asked:
+    """What the user typed, lists in either form: data=[pam,soil] or data=pam,soil.
+
+    Raises:
+        UserError: for a value that cannot be read, or an option that a benchmark sets itself.
+    """
+    ours: dict[str, str] = {"seeds": SEEDS}
+    rest = []
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if equals and key in _OURS:
+            ours[key] = value
+        elif key in _INSTEAD:
+            raise UserError(_INSTEAD[key])
+        else:
+            rest.append(argument)
+    if "data" not in ours and not any(argument.startswith("data.path=") for argument in rest):
+        raise UserError("which data? give data=NAME, data=[NAME,NAME] or data.path=FILE")
+    overrides = prepare(rest)
+    for text in overrides:
+        if parse(text).is_sweep_override():
+            raise UserError(
+                f"{text.lstrip('+')} names several values, which only data, model, ablation and seeds do: write one "
+                "list as KEY=[FIRST,SECOND], or run a benchmark for each value, with another runs=DIR"
+            )
+    axes = [f"{key}={','.join(_names(key, ours[key]))}" for key in _AXES if key in ours]
+    axes.append(f"seed={','.join(map(str, _seeds(ours['seeds'])))}")
+    runs = Path(ours["runs"]) if ours.get("runs") else None
+    output = Path(ours["output"]) if ours.get("output") else (runs or Path("runs")) / "benchmark"
+    return Asked(prepare(axes) + overrides, runs, output)
+
+
+def planned(asked: Asked) -> list[Planned]:
+    """Every run, checked: data sets vary slowest, seeds fastest.
+
+    Raises:
+        UserError: for a mistake in any of them, or two in one folder.
+    """
+    plan = []
+    taken: dict[Path, list[str]] = {}
+    for overrides in combinations(asked.overrides):
+        run = composed(overrides)
+        run_dir = asked.runs / run.config["name"] if asked.runs else run.run_dir
+        if run_dir in taken:
+            raise UserError(
+                f"two runs would share the folder {run_dir}: give runs=DIR instead of hydra.run.dir, and leave name out"
+            )
+        taken[run_dir] = overrides
+        plan.append(Planned(overrides, run.config, run_dir, find_run(run_dir, run.config)))
+    return plan
+
+
+def run_all(plan: list[Planned]) -> list[int]:
+    """The exit code of each run: trained, continued, or 0 without further ado. Ctrl-C ends all of them."""
+    if all(run.found is Found.FINISHED for run in plan):
+        return [0] * len(plan)
+    # Imported here: Lightning takes seconds, and neither a slip nor a finished run needs it.
+    from mts3.cli import train
+
+    codes: list[int] = []
+    arguments = sys.argv
+    try:
+        for run in plan:
+            if run.found is Found.FINISHED:
+                codes.append(0)
+                continue
+            sys.argv = arguments[:1]
+            key = _GOES_ON.get(run.found)
+            config = run.config | ({key: True} if key else {})
+            overrides = [*run.overrides, *([f"{key}=true"] if key else [])]
+            code, _ = run_one(COMMAND, overrides, run.run_dir, lambda c=config, d=run.run_dir: train.train(c, d))
+            codes.append(code)
+            if code == INTERRUPTED:
+                break
+    finally:
+        sys.argv = arguments
+    return codes
+
+
+def _outcome(run: Planned, code: int) -> Run:
+    data = run.config["data"]
+    return Run(
+        data_name(data["name"], data["path"]),
+        run.config["label"],
+        run.config["seed"],
+        str(run.run_dir),
+        None if code else read_metrics(run.run_dir),
+        None if code else read_horizon(run.run_dir),
+    )
+
+
+def _names(key: str, text: str) -> list[str]:
+    """The names of a list, each once."""
+    names = [name for part in text.strip().removeprefix("[").removesuffix("]").split(",") if (name := part.strip())]
+    if not names:
+        raise UserError(f"{key}={text} names nothing; write {key}=NAME or {key}=[NAME,NAME]")
+    return list(dict.fromkeys(names))
+
+
+def _seeds(text: str) -> list[int]:
+    """0 to N-1 for a number, those of a list otherwise."""
+    names = _names("seeds", text)
+    if not all(name.isdecimal() for name in names):
+        raise UserError(f"seeds must be a number of them, as in seeds=3, or a list, as in seeds=[0,5]; got {text}")
+    numbers = [int(name) for name in names]
+    if "[" in text or "," in text:
+        return numbers
+    if not numbers[0]:
+        raise UserError("seeds=0 leaves nothing to run; give at least one, as in seeds=1")
+    return list(range(numbers[0]))

@@ -1,0 +1,108 @@
+"""The files of a benchmark: tables, a row a run, and a curve a model."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mts3.evaluate.summary import BASELINES, IMPUTATION, LONG_HORIZON, ONE_STEP, Run, Table, one_per_seed, table
+from mts3.files import write_aside
+
+_TABLES = {
+    LONG_HORIZON: ("table.md", "the context seen, everything later hidden, actions given"),
+    ONE_STEP: ("one_step.md", "everything up to a step seen, the next one scored"),
+    IMPUTATION: ("imputation.md", "half of the steps hidden and scored"),
+}
+_KEYS = ("data", "model", "seed", "status", "folder")
+_HORIZON = ("data", "model", "step", "seconds", "nrmse", "nrmse_std", "seeds")
+
+
+def write_summary(folder: str | Path, runs: Sequence[Run]) -> Table:
+    """Write table.md, one_step.md, imputation.md, rows.csv and horizon.csv.
+
+    Args:
+        folder: Created if it is not there.
+        runs: Finished and failed ones, in the order of the tables.
+    Returns: the long-horizon table.
+    Raises:
+        UserError: if a file cannot be written. An older one stays.
+    """
+    folder = Path(folder)
+    tables = {task: table(runs, task) for task in _TABLES}
+    for task, (name, what) in _TABLES.items():
+        with write_aside(folder / name) as path:
+            path.write_text(f"{tables[task].markdown()}\n{_caption(what)}", encoding="utf-8")
+    rows = [_row(run) for run in runs]
+    _write_csv(folder / "rows.csv", dict.fromkeys([*_KEYS, *(key for row in rows for key in row)]), rows)
+    _write_csv(folder / "horizon.csv", _HORIZON, horizon_rows(runs))
+    return tables[LONG_HORIZON]
+
+
+def horizon_rows(runs: Sequence[Run]) -> list[dict[str, object]]:
+    """The error over the horizon, pooled over seeds: a row a data set, model and hidden step.
+
+    `nrmse` is the mean of the sliding-window NRMSE over the seeds that have one at that step, `nrmse_std` its standard
+    deviation (None for fewer than two), `seeds` their number. The baselines stand beside the models.
+    """
+    rows = []
+    for data in dict.fromkeys(run.data for run in runs):
+        here = [run for run in runs if run.data == data and not run.failed]
+        models = dict.fromkeys(run.model for run in runs if run.data == data)
+        curves = {model: ("model", [run for run in here if run.model == model]) for model in models}
+        curves |= {name: (name, one_per_seed(here)) for name in BASELINES if name not in models}
+        for model, (column, pooled) in curves.items():
+            rows += _curve(data, model, [run.horizon for run in pooled if run.horizon is not None], column)
+    return rows
+
+
+def _curve(data: str, model: str, horizons: Sequence[Mapping[str, np.ndarray]], column: str) -> list[dict[str, object]]:
+    if not horizons:
+        return []
+    seconds = max((horizon["seconds"] for horizon in horizons), key=len)
+    values = np.full((len(horizons), len(seconds)), np.nan)  # test parts may differ in length
+    for place, horizon in enumerate(horizons):
+        values[place, : len(horizon["seconds"])] = horizon[f"{column}_nrmse_sliding"]
+    rows = []
+    for step, at_step in enumerate(values.T):
+        seen = at_step[~np.isnan(at_step)]
+        row: dict[str, object] = {"data": data, "model": model, "step": step + 1, "seconds": _short(seconds[step])}
+        row["nrmse"] = _short(seen.mean()) if len(seen) else None
+        row["nrmse_std"] = _short(seen.std(ddof=1)) if len(seen) > 1 else None
+        rows.append(row | {"seeds": len(seen)})
+    return rows
+
+
+def _row(run: Run) -> dict[str, object]:
+    """Every number and name of metrics.json, those of the nested tasks as `one_step_nrmse`."""
+    row: dict[str, object] = {"data": run.data, "model": run.model, "seed": run.seed}
+    row |= {"status": "failed" if run.failed else "finished", "folder": run.folder}
+    for task in (LONG_HORIZON, ONE_STEP, IMPUTATION):
+        prefix = "" if task == LONG_HORIZON else f"{task}_"
+        scores = {f"{prefix}{key}": value for key, value in run.scores(task).items() if key not in _KEYS}
+        row |= {key: value for key, value in scores.items() if not isinstance(value, (Mapping, list))}
+    # Null for a task that was not scored: the columns of that task say so.
+    return {key: value for key, value in row.items() if key not in (ONE_STEP, IMPUTATION)}
+
+
+def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """An empty cell where there is no value."""
+    with write_aside(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(columns), restval="")
+        writer.writeheader()
+        writer.writerows({key: "" if value is None else value for key, value in row.items()} for row in rows)
+
+
+def _short(value: float) -> str:
+    return f"{value:.6g}" if math.isfinite(value) else ""
+
+
+def _caption(what: str) -> str:
+    return (
+        f"Test part: {what}. NRMSE, NLL and CRPS of normalized values, mean ± standard deviation over seeds "
+        "(no ± where there is none).\nBold: the least mean NRMSE of a data set. "
+        "*loses to*: the baselines with a smaller one on the same test parts.\n"
+    )

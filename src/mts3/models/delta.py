@@ -1,0 +1,108 @@
+"""Predict the change: a model whose network tells how far the observation moves, not where it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from mts3.models.base import WorldModel
+from mts3.models.transformer import TransformerAR
+from mts3.prediction import Prediction
+from mts3.types import Bool, Float, Tensor
+
+
+@dataclass(frozen=True)
+class DeltaState:
+    """What is known before the next observation.
+
+    Attributes:
+        inner: The state of the model inside.
+        mean, var: The belief about the next observation (B, O).
+    """
+
+    inner: Any
+    mean: Tensor
+    var: Tensor
+
+    @property
+    def batch_size(self) -> int:
+        """B."""
+        return self.mean.shape[0]
+
+
+class DeltaTarget(WorldModel):
+    """Any model, its output read as the change of the observation from step to step (difference prediction).
+
+        obs[t+1] = level[t] + scale * N(mean[t], var[t]),
+
+    level[t] the observation where there was one (per dimension), the belief about it where there was none: changes add
+    up across a gap, their variances too, as if they were independent. What comes out is a belief about obs[t+1], as
+    from every model; losses and scores need no other reading. Before anything was observed the level is N(0, 1).
+
+    Args:
+        model: What predicts the changes, in units of `scale`.
+        scale: (O,) standard deviation of the change of an observation in one step, normalized units, positive.
+    """
+
+    target = "delta"
+    scale: Tensor
+
+    def __init__(self, model: WorldModel, scale: Float[Tensor, " O"]) -> None:
+        super().__init__(model.arguments)
+        self.name = model.name
+        self.uses_actions = model.uses_actions
+        self.model = model
+        self.register_buffer("scale", scale.to(model._like))
+        if isinstance(model, TransformerAR):
+            model.change_scale = self.scale  # what it feeds back stays an observation
+        self.normalizer = model.normalizer
+
+    def initial_state(self, batch_size: int) -> DeltaState:
+        """The state before anything was observed."""
+        zero = self._like.new_zeros(batch_size, self.obs_dim)
+        return DeltaState(self.model.initial_state(batch_size), zero, torch.ones_like(zero))
+
+    def observe(
+        self,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"] | None = None,
+        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
+        state: DeltaState | None = None,
+    ) -> tuple[Prediction, DeltaState]:
+        """Filter a sequence, see `WorldModel.observe`."""
+        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
+        state = state or self.initial_state(obs.shape[0])
+        self._check_batch("state", state.batch_size, obs.shape[0])
+        change, inner = self.model.observe(obs, actions, mask, state.inner)
+        return self._add_up(change, inner, obs, mask, state)
+
+    def step(
+        self,
+        state: DeltaState,
+        obs_t: Float[Tensor, "B O"],
+        action_t: Float[Tensor, "B A"] | None = None,
+        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
+        planned_actions: Float[Tensor, "B n A"] | None = None,
+    ) -> tuple[Prediction, DeltaState]:
+        """One step, see `WorldModel.step`."""
+        change, inner = self.model.step(state.inner, obs_t, action_t, obs_mask, planned_actions)
+        obs, _, mask = self._check_sequence(*self._one_step(obs_t, action_t, obs_mask))
+        return self._add_up(change, inner, obs, mask, state)
+
+    def _add_up(
+        self, change: Prediction, inner: Any, obs: Tensor, mask: Tensor, state: DeltaState
+    ) -> tuple[Prediction, DeltaState]:
+        """Changes onto levels, one step after the other: a difference of running sums would lose small variances."""
+        seen, known = mask.unbind(1), torch.where(mask, obs, 0.0).unbind(1)
+        steps = (change.mean * self.scale).unbind(1), (change.var * self.scale.square()).unbind(1)
+        mean, var = state.mean, state.var
+        means, variances = [], []
+        for observed, value, moved, spread in zip(seen, known, *steps, strict=True):
+            mean = torch.where(observed, value, mean) + moved
+            var = torch.where(observed, 0.0, var) + spread
+            means.append(mean)
+            variances.append(var)
+        pred = replace(change, mean=torch.stack(means, 1), var=torch.stack(variances, 1))
+        return pred, DeltaState(inner, mean, var)

@@ -1,0 +1,166 @@
+"""HiP-RSSM: a state, and a hidden task that does not change while an episode lasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from mts3.gaussian import Evidence, aggregate, diagonal
+from mts3.layers import GaussianMarginalization, TripleEncoder, make_transition
+from mts3.models.acrkn import AcRKNState, initial_belief
+from mts3.models.base import WorldModel
+from mts3.models.fast_level import FastLevel
+from mts3.prediction import Prediction
+from mts3.types import Bool, Float, Tensor
+
+
+@dataclass(frozen=True)
+class HiPRSSMState(AcRKNState):
+    """What is known before the next observation.
+
+    Attributes:
+        prior: Belief about the latent state at the next step, (B) beliefs.
+        context: Evidence about the task from all complete triples so far, (B, 2D).
+        last_obs, last_mask: The last observation (B, O), zero where not observed, and what of it was.
+        last_action: What was done then (B, A).
+    """
+
+    context: Evidence
+    last_obs: Tensor
+    last_mask: Tensor
+    last_action: Tensor
+
+
+class HiPRSSM(WorldModel):
+    """Hidden-parameter recurrent state-space model: Ac-RKN with a static latent task as one more parent of the state.
+
+    The task is N(0, 1) in 2D dimensions, given the set of triples (o_i, a_i, o_{i+1}) seen so far (Bayesian
+    aggregation: precisions add); it enters through a matrix C of its own. A triple counts only if both its
+    observations were observed. The belief at t holds the triples that end at or before t: it is causal, sharpens
+    while observations come in, and stays as it is where none do. `adapt` adds a context set from elsewhere.
+
+    Args:
+        obs_dim: O.
+        action_dim: A; 0 for a system without actions.
+        latent_obs_dim: D; state and task have 2D dimensions each.
+        transition: "locally_linear", "dense", "banded" or "modal".
+        transition_init: "oscillator", "identity" or "published".
+        task_init: The same names, for C, which is dense (banded where the transition is).
+        bandwidth: Of a banded or locally linear transition.
+        bases: K, of a locally linear transition.
+        encoder_hidden, set_encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
+        reward: Whether a second decoder tells the reward, `Prediction.reward`.
+    Reference: Shaj et al. 2022 (arXiv 2206.14697). Differs from the paper in: the context is whatever was observed so
+        far in place of a fixed window before the target; what `AcRKN` differs in.
+    """
+
+    name = "hiprssm"
+
+    def __init__(
+        self,
+        obs_dim: int,
+        action_dim: int,
+        latent_obs_dim: int = 30,
+        transition: str = "locally_linear",
+        transition_init: str = "oscillator",
+        task_init: str = "published",
+        bandwidth: int = 3,
+        bases: int = 15,
+        encoder_hidden: int = 120,
+        set_encoder_hidden: int = 240,
+        control_hidden: int = 120,
+        decoder_hidden: int = 240,
+        reward: bool = False,
+    ) -> None:
+        super().__init__(locals())
+        self.latent_obs_dim = latent_obs_dim
+        own = make_transition(transition, latent_obs_dim, transition_init, bandwidth, bases)
+        of_task = make_transition("banded" if transition == "banded" else "dense", latent_obs_dim, task_init, bandwidth)
+        self.context_encoder = TripleEncoder(obs_dim, action_dim, latent_obs_dim, set_encoder_hidden)
+        self.fast = FastLevel(
+            obs_dim,
+            action_dim,
+            latent_obs_dim,
+            GaussianMarginalization(latent_obs_dim, [own, of_task]),
+            encoder_hidden,
+            control_hidden,
+            decoder_hidden,
+            reward=reward,
+        )
+
+    def initial_state(self, batch_size: int) -> HiPRSSMState:
+        """The state before anything was observed: no triple yet."""
+        prior = initial_belief(batch_size, self.latent_obs_dim, self._like)
+        nothing = torch.zeros_like(prior.mean)
+        unseen = self._like.new_zeros(batch_size, self.obs_dim)
+        return HiPRSSMState(
+            prior, Evidence(nothing, nothing), unseen, unseen.bool(), unseen.new_zeros(batch_size, self.action_dim)
+        )
+
+    def adapt(
+        self,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"] | None = None,
+        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
+        context_mask: Bool[Tensor, "B T"] | None = None,
+        state: HiPRSSMState | None = None,
+    ) -> HiPRSSMState:
+        """Tell the task of a context set, without a gradient step and without moving the latent state.
+
+        Args:
+            obs, actions, obs_mask: A recording of the same task, as in `observe`.
+            context_mask: Which triples count; entry i is about (o_i, a_i, o_{i+1}), so the last one is never used.
+                None: all.
+            state: The state to add the evidence to; None starts afresh.
+        Returns: `state` with the evidence of the triples added.
+        Raises:
+            ValueError: for what `observe` refuses, or a context mask of another shape or type.
+        """
+        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
+        if context_mask is not None and (context_mask.shape != obs.shape[:2] or context_mask.dtype != torch.bool):
+            raise ValueError(
+                f"expected context_mask {tuple(obs.shape[:2])} of bool, True = counts; got "
+                f"{tuple(context_mask.shape)} of {context_mask.dtype}"
+            )
+        state = state or self.initial_state(obs.shape[0])
+        self._check_batch("state", state.batch_size, obs.shape[0])
+        counted = mask if context_mask is None else mask & context_mask[..., None]
+        # A triple that does not count loses its first observation; its second may still begin another.
+        triples: Evidence = self.context_encoder(obs[:, :-1], counted[:, :-1], actions[:, :-1], obs[:, 1:], mask[:, 1:])
+        return replace(state, context=state.context + triples.sum(1))
+
+    def observe(
+        self,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"] | None = None,
+        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
+        state: HiPRSSMState | None = None,
+    ) -> tuple[Prediction, HiPRSSMState]:
+        """Filter a sequence, see `WorldModel.observe`."""
+        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
+        state = state or self.initial_state(obs.shape[0])
+        self._check_batch("state", state.batch_size, obs.shape[0])
+        before = _shifted(state.last_obs, obs), _shifted(state.last_mask, mask), _shifted(state.last_action, actions)
+        triples: Evidence = self.context_encoder(*before, obs, mask)
+        context = triples.cumsum(1) + state.context.map(lambda part: part[:, None])
+        offset = self.fast.offset([diagonal(*aggregate(context))])
+        pred, prior = self.fast.observe(state.prior, offset, obs, actions, mask)
+        seen = torch.where(mask[:, -1], obs[:, -1], 0.0)
+        return pred, HiPRSSMState(prior, context.map(lambda part: part[:, -1]), seen, mask[:, -1], actions[:, -1])
+
+    def step(
+        self,
+        state: HiPRSSMState,
+        obs_t: Float[Tensor, "B O"],
+        action_t: Float[Tensor, "B A"] | None = None,
+        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
+        planned_actions: Float[Tensor, "B n A"] | None = None,
+    ) -> tuple[Prediction, HiPRSSMState]:
+        """One step of `observe`; the task is about what was, so the plan has no influence."""
+        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
+
+
+def _shifted(first: Tensor, sequence: Tensor) -> Tensor:
+    """(B, T, F) one step later, `first` (B, F) in front."""
+    return torch.cat((first[:, None], sequence[:, :-1]), 1)

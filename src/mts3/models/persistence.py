@@ -1,0 +1,100 @@
+"""The first baseline: nothing changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from mts3.models.base import WorldModel
+from mts3.prediction import Prediction
+from mts3.types import Bool, Float, Tensor
+
+
+@dataclass(frozen=True)
+class PersistenceState:
+    """What is known before the next observation.
+
+    Attributes:
+        value: (B, O) the last value seen of each dimension, 0 (the mean of the training data) before the first.
+        age: (B, O) steps since then, infinite before the first.
+    """
+
+    value: Tensor
+    age: Tensor
+
+    @property
+    def batch_size(self) -> int:
+        """B."""
+        return self.value.shape[0]
+
+
+class Persistence(WorldModel):
+    """The last value seen, for every later step; its variance grows with the time since then, as it did in training.
+
+    Nothing is learned by gradient: `mts3.train.fit` measures `var_by_age`.
+
+    Args:
+        obs_dim: O.
+        action_dim: A; actions are accepted and not looked at.
+        max_age: Steps for which a variance is kept; older values have the last one.
+    """
+
+    name = "persistence"
+    uses_actions = False
+    var_by_age: Tensor
+
+    def __init__(self, obs_dim: int, action_dim: int, max_age: int = 1000) -> None:
+        super().__init__(locals())
+        self.register_buffer("var_by_age", unmeasured(max_age, obs_dim))
+
+    def initial_state(self, batch_size: int) -> PersistenceState:
+        """The state before anything was observed."""
+        value = self._like.new_zeros(batch_size, self.obs_dim)
+        return PersistenceState(value, torch.full_like(value, torch.inf))
+
+    def observe(
+        self,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"] | None = None,
+        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
+        state: PersistenceState | None = None,
+    ) -> tuple[Prediction, PersistenceState]:
+        """Filter a sequence, see `WorldModel.observe`."""
+        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
+        state = state or self.initial_state(obs.shape[0])
+        self._check_batch("state", state.batch_size, obs.shape[0])
+        # Row 0 is the last value seen before the call; row t + 1 belongs to step t.
+        rows = torch.arange(obs.shape[1] + 1, device=obs.device)[:, None]
+        last_seen = torch.where(torch.cat((torch.ones_like(mask[:, :1]), mask), 1), rows, 0).cummax(1).values[:, 1:]
+        values = torch.cat((state.value[:, None], torch.where(mask, obs, 0.0)), 1).gather(1, last_seen)
+        age = (rows[1:] - last_seen) + torch.where(last_seen == 0, state.age[:, None], 0.0)
+        return Prediction(values, var_of(age, self.var_by_age)), PersistenceState(values[:, -1], age[:, -1])
+
+    def step(
+        self,
+        state: PersistenceState,
+        obs_t: Float[Tensor, "B O"],
+        action_t: Float[Tensor, "B A"] | None = None,
+        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
+        planned_actions: Float[Tensor, "B n A"] | None = None,
+    ) -> tuple[Prediction, PersistenceState]:
+        """One step of `observe`."""
+        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
+
+
+def unmeasured(max_age: int, obs_dim: int) -> Float[Tensor, "ages O"]:
+    """Variances by age before anything was measured: 1.
+
+    Raises:
+        ValueError: if `max_age` < 1.
+    """
+    if max_age < 1:
+        raise ValueError(f"expected max_age >= 1, got {max_age}")
+    return torch.ones(max_age, obs_dim)
+
+
+def var_of(age: Float[Tensor, "B T O"], var_by_age: Float[Tensor, "ages O"]) -> Float[Tensor, "B T O"]:
+    """The variance of a prediction from a value last seen `age` steps before; row 0 is one step ahead of a value."""
+    rows = age.clamp_max(len(var_by_age) - 1).long()
+    return var_by_age.gather(0, rows.flatten(0, 1)).unflatten(0, age.shape[:2])

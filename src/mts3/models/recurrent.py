@@ -1,0 +1,119 @@
+"""LSTM and GRU: the baselines everybody compares with, told what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from mts3.layers.recurrence import Memory, Recurrence
+from mts3.layers.sizes import check_sizes
+from mts3.layers.step_io import GaussianHeads, StepEncoder
+from mts3.models.base import WorldModel
+from mts3.prediction import Prediction
+from mts3.types import Bool, Float, Tensor
+
+
+@dataclass(frozen=True)
+class RecurrentState:
+    """Attributes: memory: (hidden,) of a GRU, (hidden, cell) of an LSTM, each (B, L, U)."""
+
+    memory: Memory
+
+    @property
+    def batch_size(self) -> int:
+        """B."""
+        return self.memory[0].shape[0]
+
+
+class RecurrentModel(WorldModel):
+    """MLP encoder, one fused recurrence over all steps, mean and variance heads.
+
+    A step reads (obs * mask, mask, action). What is missing is zero with mask 0; nothing predicted is fed back, so a
+    gap is crossed by the memory alone and open loop costs what filtering costs.
+
+    Args:
+        obs_dim: O.
+        action_dim: A; 0 for a system without actions.
+        units: U, of each recurrent layer.
+        layers: L, recurrent layers.
+        encoding_dim: Size of an encoded step.
+        encoder_hidden, decoder_hidden: Units of the hidden layers.
+        reward: Also predict the reward of each step, `Prediction.reward`.
+    Raises:
+        ValueError: for a size below 1.
+    """
+
+    cell: type[nn.GRU] | type[nn.LSTM]
+
+    def __init__(
+        self,
+        obs_dim: int,
+        action_dim: int,
+        units: int = 150,
+        layers: int = 1,
+        encoding_dim: int = 60,
+        encoder_hidden: int = 120,
+        decoder_hidden: int = 120,
+        reward: bool = False,
+    ) -> None:
+        super().__init__(locals())
+        check_sizes(
+            units=units,
+            layers=layers,
+            encoding_dim=encoding_dim,
+            encoder_hidden=encoder_hidden,
+            decoder_hidden=decoder_hidden,
+        )
+        self.encoder = StepEncoder(obs_dim, action_dim, encoding_dim, encoder_hidden)
+        self.recurrence = Recurrence(self.cell, encoding_dim, units, layers)
+        self.heads = GaussianHeads(units, obs_dim, decoder_hidden, reward)
+
+    def initial_state(self, batch_size: int) -> RecurrentState:
+        """The state before anything was observed."""
+        return RecurrentState(self.recurrence.initial(batch_size))
+
+    def observe(
+        self,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"] | None = None,
+        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
+        state: RecurrentState | None = None,
+    ) -> tuple[Prediction, RecurrentState]:
+        """Filter a sequence, see `WorldModel.observe`."""
+        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
+        state = state or self.initial_state(obs.shape[0])
+        self._check_batch("state", state.batch_size, obs.shape[0])
+        features, memory = self.recurrence(self.encoder(obs, mask, actions), state.memory)
+        return self.heads(features), RecurrentState(memory)
+
+    def step(
+        self,
+        state: RecurrentState,
+        obs_t: Float[Tensor, "B O"],
+        action_t: Float[Tensor, "B A"] | None = None,
+        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
+        planned_actions: Float[Tensor, "B n A"] | None = None,
+    ) -> tuple[Prediction, RecurrentState]:
+        """One step of `observe`; the plan has no influence."""
+        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
+
+
+class LSTM(RecurrentModel):
+    """Long short-term memory, see `RecurrentModel`.
+
+    Reference: Hochreiter & Schmidhuber 1997, Neural Computation 9(8).
+    """
+
+    name = "lstm"
+    cell = nn.LSTM
+
+
+class GRU(RecurrentModel):
+    """Gated recurrent units, see `RecurrentModel`.
+
+    Reference: Cho et al. 2014 (arXiv 1406.1078).
+    """
+
+    name = "gru"
+    cell = nn.GRU

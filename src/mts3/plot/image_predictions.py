@@ -1,0 +1,54 @@
+"""What a model foresaw, against what happened, where observations are images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import to_rgb
+
+from mts3.plot import style
+from mts3.plot.frames import as_colours, draw_frames, steps_to_show
+
+MOST_SEQUENCES = 3
+
+
+def plot_image_predictions(arrays: dict[str, np.ndarray], model: str, path: str | Path) -> Path:
+    """A block a test sequence: the truth, the predicted mean and the predicted standard deviation, as frames.
+
+    The first column is the last image that was seen, the others lie further and further after it.
+
+    Args:
+        arrays: Of predictions.npz, with `image_shape`.
+        model: Its name.
+        path: The image file; its ending chooses the format.
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    context, shape = int(arrays["context_len"]), arrays["image_shape"].tolist()
+    shown = min(len(arrays["obs"]), MOST_SEQUENCES)
+    obs = arrays["obs"][:shown]
+    low, high = float(np.nanmin(obs)), float(np.nanmax(obs))
+    ahead = steps_to_show(arrays["mean"].shape[1] - (context - 1))
+    columns = ["seen", *_times(ahead, float(arrays["sample_time"]))]
+    truth = as_colours(obs[:, [context - 1, *(context - 1 + step for step in ahead)]], shape, low, high)
+    entries = [context - 2 + step for step in ahead]  # entry t is about obs[t+1]
+    mean = as_colours(arrays["mean"][:shown, entries], shape, low, high)
+    # Half the range is the spread of a pixel that may as well be black as white.
+    std = as_colours(np.sqrt(arrays["var"][:shown, entries]), shape, 0.0, 0.5 * (high - low))
+    std = 1.0 - std * (1.0 - np.array(to_rgb(style.MODEL)))
+    cell = 0.66
+    figure = style.new_figure(0.9 + cell * len(columns), 0.3 + shown * (0.4 + 3 * cell * shape[1] / shape[2]))
+    for sequence, axes in enumerate(figure.subplots(shown, 1, squeeze=False)[:, 0]):
+        empty = np.ones_like(mean[sequence, :1])  # nothing was foreseen of what was seen
+        rows = [truth[sequence], *(np.concatenate((empty, part[sequence])) for part in (mean, std))]
+        draw_frames(axes, np.stack(rows), ["truth", model, "± std"], columns)
+        origin = f"{arrays['trajectory'][sequence]}, from row {arrays['first_row'][sequence]}"
+        axes.set_title(origin, fontsize=style.SMALL, color=style.MUTED, loc="left")
+    return style.save(figure, path)
+
+
+def _times(steps: list[int], sample_time: float) -> list[str]:
+    """Labels: how long after the image last seen."""
+    scale, unit = style.time_unit(steps[-1] * sample_time)
+    return [f"+{step * sample_time / scale:.3g} {unit}" for step in steps]
