@@ -72,15 +72,15 @@ def full_step(transition: str, task_belief: str = "predicted") -> Callable[[], N
 def floor_step() -> Callable[[], None]:
     obs, actions, mask, target = batch()
     model, g = build("dense"), torch.Generator().manual_seed(1)
-    wide = mask[..., None].expand(obs.shape)
+    wide, slow = mask[..., None].expand(obs.shape), model.slow[0]
     shape, dim = obs.shape[:2], SIZES["latent_obs_dim"]
     belief = Belief(torch.randn(*shape, 2 * dim, generator=g), torch.rand(*shape, 3 * dim, generator=g))
     phase = torch.arange(shape[1]) % SIZES["window_len"] / SIZES["window_len"]
 
     def loss() -> Tensor:
         seen = model.fast.encoder(obs, wide)
-        abstract_obs = model.slow.obs_encoder(obs, wide, phase)
-        abstract_action = model.slow.action_encoder(actions, phase)
+        abstract_obs = slow.obs_encoder(obs, wide, phase)
+        abstract_action = slow.action_encoder(actions, phase)
         shift = model.fast.control(actions)
         outputs = [x for e in (seen, abstract_obs, abstract_action) for x in (e.precision, e.information)]
         return gaussian_nll(model.fast.decoder(belief), target) + sum(x.mean() for x in [*outputs, shift])
