@@ -315,7 +315,7 @@ def test_three_levels_against_the_definition():
     torch.testing.assert_close(pred.mean, torch.cat(means, 1))
 
 
-@pytest.mark.parametrize("window_len", [0, [5, 12], [10, 5], [5, 5], [0, 5]])
+@pytest.mark.parametrize("window_len", [0, [5, 12], [10, 5], [5, 5], [1, 1], [0, 5]])
 def test_windows_must_nest(window_len):
     with pytest.raises(ValueError, match="window_len >= 1, or a list of growing lengths"):
         mts3.MTS3(O, A, **{**SIZES, "window_len": window_len})

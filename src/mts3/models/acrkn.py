@@ -89,30 +89,16 @@ class AcRKN(WorldModel):
         """The state before anything was observed."""
         return AcRKNState(initial_belief(batch_size, self.latent_obs_dim, self._like))
 
-    def observe(
-        self,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"] | None = None,
-        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
-        state: AcRKNState | None = None,
-    ) -> tuple[Prediction, AcRKNState]:
-        """Filter a sequence, see `WorldModel.observe`."""
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
-        state = state or self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
-        pred, prior = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, mask)
-        return pred, AcRKNState(prior)
-
-    def step(
+    def _observe(
         self,
         state: AcRKNState,
-        obs_t: Float[Tensor, "B O"],
-        action_t: Float[Tensor, "B A"] | None = None,
-        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
-        planned_actions: Float[Tensor, "B n A"] | None = None,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, AcRKNState]:
-        """One step of `observe`; with one time scale the plan has no influence."""
-        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
+        pred, prior = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, obs_mask)
+        return pred, AcRKNState(prior)
 
 
 class RKN(AcRKN):

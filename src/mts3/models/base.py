@@ -50,6 +50,22 @@ class WorldModel(nn.Module, ABC):
         """The state before anything was observed."""
 
     @abstractmethod
+    def _observe(
+        self,
+        state: Any,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
+    ) -> tuple[Prediction, Any]:
+        """What a model is: `observe` and `step`, their arguments checked and completed.
+
+        Args:
+            state: Where to go on from.
+            obs, actions, obs_mask: As in `observe`; `obs` is anything, NaN included, where the mask is False.
+            plan: Known actions after the last step, as in `step`; None knows none.
+        """
+
     def observe(
         self,
         obs: Float[Tensor, "B T O"],
@@ -69,8 +85,12 @@ class WorldModel(nn.Module, ABC):
         Raises:
             ValueError: for wrong shapes, dtypes or a NaN that the mask calls observed.
         """
+        checked = self._check_sequence(obs, actions, obs_mask)
+        if state is None:
+            state = self.initial_state(obs.shape[0])
+        self._check_batch("state", state.batch_size, obs.shape[0])
+        return self._observe(state, *checked, None)
 
-    @abstractmethod
     def step(
         self,
         state: Any,
@@ -87,6 +107,20 @@ class WorldModel(nn.Module, ABC):
             planned_actions: What is known of the actions after t, in order; those beyond the current window are
                 not used. They may be planned anew at every step.
         Returns: the prediction (B, 1, O) and the next state.
+        """
+        self.require_causal()
+        checked = self._check_sequence(*self._one_step(obs_t, action_t, obs_mask))
+        self._check_batch("state", state.batch_size, obs_t.shape[0])
+        if planned_actions is not None:
+            self._check("planned_actions", planned_actions, 3, self.action_dim)
+            self._check_batch("planned_actions", planned_actions.shape[0], obs_t.shape[0])
+        return self._observe(state, *checked, planned_actions)
+
+    def require_causal(self) -> None:
+        """Refuse to go step by step: for models that look ahead on purpose.
+
+        Raises:
+            UserError: if predictions depend on later observations.
         """
 
     def imagine(

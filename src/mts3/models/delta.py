@@ -64,32 +64,20 @@ class DeltaTarget(WorldModel):
         zero = self._like.new_zeros(batch_size, self.obs_dim)
         return DeltaState(self.model.initial_state(batch_size), zero, torch.ones_like(zero))
 
-    def observe(
-        self,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"] | None = None,
-        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
-        state: DeltaState | None = None,
-    ) -> tuple[Prediction, DeltaState]:
-        """Filter a sequence, see `WorldModel.observe`."""
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
-        state = state or self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
-        change, inner = self.model.observe(obs, actions, mask, state.inner)
-        return self._add_up(change, inner, obs, mask, state)
-
-    def step(
+    def _observe(
         self,
         state: DeltaState,
-        obs_t: Float[Tensor, "B O"],
-        action_t: Float[Tensor, "B A"] | None = None,
-        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
-        planned_actions: Float[Tensor, "B n A"] | None = None,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, DeltaState]:
-        """One step, see `WorldModel.step`."""
-        change, inner = self.model.step(state.inner, obs_t, action_t, obs_mask, planned_actions)
-        obs, _, mask = self._check_sequence(*self._one_step(obs_t, action_t, obs_mask))
-        return self._add_up(change, inner, obs, mask, state)
+        change, inner = self.model._observe(state.inner, obs, actions, obs_mask, plan)
+        return self._add_up(change, inner, obs, obs_mask, state)
+
+    def require_causal(self) -> None:
+        """As the model inside."""
+        self.model.require_causal()
 
     def _add_up(
         self, change: Prediction, inner: Any, obs: Tensor, mask: Tensor, state: DeltaState

@@ -130,35 +130,25 @@ class HiPRSSM(WorldModel):
         triples: Evidence = self.context_encoder(obs[:, :-1], counted[:, :-1], actions[:, :-1], obs[:, 1:], mask[:, 1:])
         return replace(state, context=state.context + triples.sum(1))
 
-    def observe(
-        self,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"] | None = None,
-        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
-        state: HiPRSSMState | None = None,
-    ) -> tuple[Prediction, HiPRSSMState]:
-        """Filter a sequence, see `WorldModel.observe`."""
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
-        state = state or self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
-        before = _shifted(state.last_obs, obs), _shifted(state.last_mask, mask), _shifted(state.last_action, actions)
-        triples: Evidence = self.context_encoder(*before, obs, mask)
-        context = triples.cumsum(1) + state.context.map(lambda part: part[:, None])
-        offset = self.fast.offset([diagonal(*aggregate(context))])
-        pred, prior = self.fast.observe(state.prior, offset, obs, actions, mask)
-        seen = torch.where(mask[:, -1], obs[:, -1], 0.0)
-        return pred, HiPRSSMState(prior, context.map(lambda part: part[:, -1]), seen, mask[:, -1], actions[:, -1])
-
-    def step(
+    def _observe(
         self,
         state: HiPRSSMState,
-        obs_t: Float[Tensor, "B O"],
-        action_t: Float[Tensor, "B A"] | None = None,
-        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
-        planned_actions: Float[Tensor, "B n A"] | None = None,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, HiPRSSMState]:
-        """One step of `observe`; the task is about what was, so the plan has no influence."""
-        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
+        before = (
+            _shifted(state.last_obs, obs),
+            _shifted(state.last_mask, obs_mask),
+            _shifted(state.last_action, actions),
+        )
+        triples: Evidence = self.context_encoder(*before, obs, obs_mask)
+        context = triples.cumsum(1) + state.context.map(lambda part: part[:, None])
+        offset = self.fast.offset([diagonal(*aggregate(context))])
+        pred, prior = self.fast.observe(state.prior, offset, obs, actions, obs_mask)
+        seen = torch.where(obs_mask[:, -1], obs[:, -1], 0.0)
+        return pred, HiPRSSMState(prior, context.map(lambda part: part[:, -1]), seen, obs_mask[:, -1], actions[:, -1])
 
 
 def _shifted(first: Tensor, sequence: Tensor) -> Tensor:

@@ -91,23 +91,20 @@ class Linear(WorldModel):
         zero = self._like.new_zeros(batch_size, self.obs_dim)
         return LinearState(zero, zero[:, None].repeat(1, self.lags, 1), zero, torch.full_like(zero, torch.inf), None)
 
-    def observe(
+    def _observe(
         self,
+        state: LinearState,
         obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"] | None = None,
-        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
-        state: LinearState | None = None,
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, LinearState]:
-        """Filter a sequence, see `WorldModel.observe`."""
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
-        state = state or self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
         drive, recent = self._drive(actions, state.actions)
         flat_weights = self.obs_weights.flatten(0, 1)
         value, history, last_seen, age = state.value, state.history, state.last_seen, state.age
         means, ages = [], []
         for seen, known, push in zip(
-            mask.unbind(1), torch.where(mask, obs, 0.0).unbind(1), drive.unbind(1), strict=True
+            obs_mask.unbind(1), torch.where(obs_mask, obs, 0.0).unbind(1), drive.unbind(1), strict=True
         ):
             age = age + 1
             value = torch.where(seen, known, value)
@@ -120,17 +117,6 @@ class Linear(WorldModel):
             ages.append(age)
         pred = Prediction(torch.stack(means, 1), var_of(torch.stack(ages, 1), self.var_by_age))
         return pred, LinearState(value, history, last_seen, age, recent)
-
-    def step(
-        self,
-        state: LinearState,
-        obs_t: Float[Tensor, "B O"],
-        action_t: Float[Tensor, "B A"] | None = None,
-        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
-        planned_actions: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, LinearState]:
-        """One step of `observe`."""
-        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
 
     def _drive(self, actions: Float[Tensor, "B T A"], before: Tensor | None) -> tuple[Tensor, Tensor]:
         """What the actions and the constant add at every step (B, T, O), and the last actions.

@@ -133,56 +133,32 @@ class MTS3(WorldModel):
         """The slow levels, shortest windows first."""
         return cast("list[SlowLevel]", list(self.slow))
 
-    def observe(
-        self,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"] | None = None,
-        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
-        state: MTS3State | None = None,
-    ) -> tuple[Prediction, MTS3State]:
-        """Filter a sequence, see `WorldModel.observe`."""
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
-        return self._observe(state or self.initial_state(obs.shape[0]), obs, actions, mask)
-
-    def step(
-        self,
-        state: MTS3State,
-        obs_t: Float[Tensor, "B O"],
-        action_t: Float[Tensor, "B A"] | None = None,
-        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
-        planned_actions: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, MTS3State]:
-        """One step, see `WorldModel.step`; needs a causal `task_belief`."""
+    def require_causal(self) -> None:
+        """Refuse to go step by step with a `task_belief` that needs the future."""
         for level in self._levels():
             level.require_causal()
-        if planned_actions is not None:
-            self._check("planned_actions", planned_actions, 3, self.action_dim)
-            self._check_batch("planned_actions", planned_actions.shape[0], obs_t.shape[0])
-        obs, actions, mask = self._check_sequence(*self._one_step(obs_t, action_t, obs_mask))
-        return self._observe(state, obs, actions, mask, planned_actions)
 
     def _observe(
         self,
         state: MTS3State,
         obs: Float[Tensor, "B T O"],
         actions: Float[Tensor, "B T A"],
-        mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None = None,
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, MTS3State]:
-        self._check_batch("state", state.batch_size, obs.shape[0])
         steps = obs.shape[1]
         task: OverWindows | None = None
         slow: list[SlowState] = []
         for level, part in zip(reversed(self._levels()), reversed(state.slow), strict=True):
-            task, after = level.observe(part, obs, actions, mask, plan, task)
+            task, after = level.observe(part, obs, actions, obs_mask, plan, task)
             slow.insert(0, after)
         if task is None:
-            pred, prior = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, mask)
+            pred, prior = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, obs_mask)
             return pred, MTS3State(prior, ())
         # C moves a window's task before it is spread over the steps: K products in place of T.
         pushed = replace(task, belief=self.fast.offset([task.belief])).spread(1, 0, steps)
         cuts = range(-task.taken % task.window_len, steps, task.window_len) if self.detach_between_windows else ()
-        pred, prior = self.fast.observe(state.prior, pushed.map(_drop), obs, actions, mask, frozenset(cuts))
+        pred, prior = self.fast.observe(state.prior, pushed.map(_drop), obs, actions, obs_mask, frozenset(cuts))
         return pred, MTS3State(prior, tuple(slow))
 
 
@@ -194,10 +170,9 @@ def _drop(fields: Tensor) -> Tensor:
 def _checked_windows(window_len: int | Sequence[int]) -> list[int]:
     """The window length of each slow level."""
     windows = [window_len] if isinstance(window_len, int) else list(window_len)
-    for below, above in itertools.pairwise([1, *windows]):
-        if above < 1 or above % below or (above == below != 1):
-            raise ValueError(
-                f"expected window_len >= 1, or a list of growing lengths, each a multiple of the one before, as in "
-                f"[10, 60]; got {window_len}"
-            )
+    if min(windows, default=1) < 1 or any(b <= a or b % a for a, b in itertools.pairwise(windows)):
+        raise ValueError(
+            "expected window_len >= 1, or a list of growing lengths, each a multiple of the one before, as in "
+            f"[10, 60]; got {window_len}"
+        )
     return windows

@@ -53,34 +53,22 @@ class Persistence(WorldModel):
         value = self._like.new_zeros(batch_size, self.obs_dim)
         return PersistenceState(value, torch.full_like(value, torch.inf))
 
-    def observe(
-        self,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"] | None = None,
-        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
-        state: PersistenceState | None = None,
-    ) -> tuple[Prediction, PersistenceState]:
-        """Filter a sequence, see `WorldModel.observe`."""
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
-        state = state or self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
-        # Row 0 is the last value seen before the call; row t + 1 belongs to step t.
-        rows = torch.arange(obs.shape[1] + 1, device=obs.device)[:, None]
-        last_seen = torch.where(torch.cat((torch.ones_like(mask[:, :1]), mask), 1), rows, 0).cummax(1).values[:, 1:]
-        values = torch.cat((state.value[:, None], torch.where(mask, obs, 0.0)), 1).gather(1, last_seen)
-        age = (rows[1:] - last_seen) + torch.where(last_seen == 0, state.age[:, None], 0.0)
-        return Prediction(values, var_of(age, self.var_by_age)), PersistenceState(values[:, -1], age[:, -1])
-
-    def step(
+    def _observe(
         self,
         state: PersistenceState,
-        obs_t: Float[Tensor, "B O"],
-        action_t: Float[Tensor, "B A"] | None = None,
-        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
-        planned_actions: Float[Tensor, "B n A"] | None = None,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, PersistenceState]:
-        """One step of `observe`."""
-        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
+        # Row 0 is the last value seen before the call; row t + 1 belongs to step t.
+        rows = torch.arange(obs.shape[1] + 1, device=obs.device)[:, None]
+        last_seen = (
+            torch.where(torch.cat((torch.ones_like(obs_mask[:, :1]), obs_mask), 1), rows, 0).cummax(1).values[:, 1:]
+        )
+        values = torch.cat((state.value[:, None], torch.where(obs_mask, obs, 0.0)), 1).gather(1, last_seen)
+        age = (rows[1:] - last_seen) + torch.where(last_seen == 0, state.age[:, None], 0.0)
+        return Prediction(values, var_of(age, self.var_by_age)), PersistenceState(values[:, -1], age[:, -1])
 
 
 def unmeasured(max_age: int, obs_dim: int) -> Float[Tensor, "ages O"]:

@@ -73,30 +73,16 @@ class RecurrentModel(WorldModel):
         """The state before anything was observed."""
         return RecurrentState(self.recurrence.initial(batch_size))
 
-    def observe(
-        self,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"] | None = None,
-        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
-        state: RecurrentState | None = None,
-    ) -> tuple[Prediction, RecurrentState]:
-        """Filter a sequence, see `WorldModel.observe`."""
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
-        state = state or self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
-        features, memory = self.recurrence(self.encoder(obs, mask, actions), state.memory)
-        return self.heads(features), RecurrentState(memory)
-
-    def step(
+    def _observe(
         self,
         state: RecurrentState,
-        obs_t: Float[Tensor, "B O"],
-        action_t: Float[Tensor, "B A"] | None = None,
-        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
-        planned_actions: Float[Tensor, "B n A"] | None = None,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, RecurrentState]:
-        """One step of `observe`; the plan has no influence."""
-        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
+        features, memory = self.recurrence(self.encoder(obs, obs_mask, actions), state.memory)
+        return self.heads(features), RecurrentState(memory)
 
 
 class LSTM(RecurrentModel):

@@ -94,30 +94,16 @@ class TransformerMulti(TransformerModel):
         """The state before anything was observed."""
         return TransformerState(self.trunk.initial(batch_size))
 
-    def observe(
-        self,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"] | None = None,
-        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
-        state: TransformerState | None = None,
-    ) -> tuple[Prediction, TransformerState]:
-        """Filter a sequence, see `WorldModel.observe`."""
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
-        state = state or self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
-        features, past = self._features(obs, actions, mask, state.past)
-        return self.heads(features), TransformerState(tuple(layer.settled() for layer in past))
-
-    def step(
+    def _observe(
         self,
         state: TransformerState,
-        obs_t: Float[Tensor, "B O"],
-        action_t: Float[Tensor, "B A"] | None = None,
-        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
-        planned_actions: Float[Tensor, "B n A"] | None = None,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, TransformerState]:
-        """One step of `observe`; the plan has no influence."""
-        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
+        features, past = self._features(obs, actions, obs_mask, state.past)
+        return self.heads(features), TransformerState(tuple(layer.settled() for layer in past))
 
 
 class TransformerAR(TransformerModel):
@@ -145,31 +131,17 @@ class TransformerAR(TransformerModel):
         """The state before anything was observed."""
         return FedBackState(self.trunk.initial(batch_size), self._like.new_zeros(batch_size, self.obs_dim))
 
-    def observe(
-        self,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"] | None = None,
-        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
-        state: FedBackState | None = None,
-    ) -> tuple[Prediction, FedBackState]:
-        """Filter a sequence, see `WorldModel.observe`; long gaps are approximate in training mode, see the class."""
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
-        state = state or self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
-        run = self._scheduled if self.training else self._rollout
-        features, past, predicted = run(state, obs, actions, mask)
-        return self.heads(features), FedBackState(tuple(layer.settled() for layer in past), predicted)
-
-    def step(
+    def _observe(
         self,
         state: FedBackState,
-        obs_t: Float[Tensor, "B O"],
-        action_t: Float[Tensor, "B A"] | None = None,
-        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
-        planned_actions: Float[Tensor, "B n A"] | None = None,
+        obs: Float[Tensor, "B T O"],
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, FedBackState]:
-        """One step of `observe`, exact in both modes; the plan has no influence."""
-        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
+        run = self._scheduled if self.training else self._rollout
+        features, past, predicted = run(state, obs, actions, obs_mask)
+        return self.heads(features), FedBackState(tuple(layer.settled() for layer in past), predicted)
 
     def _rollout(self, state: FedBackState, obs: Tensor, actions: Tensor, mask: Tensor) -> tuple[Tensor, Past, Tensor]:
         """Features of all steps, each prediction awaited where it is needed; also what is predicted last, (B, O)."""

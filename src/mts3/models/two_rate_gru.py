@@ -94,35 +94,21 @@ class TwoRateGRU(WorldModel):
         (fast,), (closed,) = self.fast.initial(batch_size), self.slow.initial(batch_size)
         return TwoRateState(fast[:, 0], closed[:, 0], fast.new_zeros(batch_size, self.encoding_dim), steps=0)
 
-    def observe(
+    def _observe(
         self,
+        state: TwoRateState,
         obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"] | None = None,
-        obs_mask: Bool[Tensor, "B T"] | Bool[Tensor, "B T O"] | None = None,
-        state: TwoRateState | None = None,
+        actions: Float[Tensor, "B T A"],
+        obs_mask: Bool[Tensor, "B T O"],
+        plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, TwoRateState]:
-        """Filter a sequence, see `WorldModel.observe`; a window may be cut anywhere."""
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
-        state = state or self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
-        encoded = self.encoder(obs, mask, actions)
+        encoded = self.encoder(obs, obs_mask, actions)
         contexts, gathered = self._slow(state, encoded)
         window_of_step = torch.arange(state.steps, state.steps + obs.shape[1], device=obs.device) // self.window_len
         inputs = torch.cat((encoded, contexts[:, window_of_step]), -1)
         features, (fast,) = self.fast(inputs, (state.fast[:, None],))
         steps = (state.steps + obs.shape[1]) % self.window_len
         return self.heads(features), TwoRateState(fast[:, 0], contexts[:, -1], gathered, steps)
-
-    def step(
-        self,
-        state: TwoRateState,
-        obs_t: Float[Tensor, "B O"],
-        action_t: Float[Tensor, "B A"] | None = None,
-        obs_mask: Bool[Tensor, " B"] | Bool[Tensor, "B O"] | None = None,
-        planned_actions: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, TwoRateState]:
-        """One step of `observe`; the plan has no influence."""
-        return self.observe(*self._one_step(obs_t, action_t, obs_mask), state)
 
     def _slow(self, state: TwoRateState, encoded: Tensor) -> tuple[Tensor, Tensor]:
         """The slow hidden state before each window the call touches and after the last closed one, (B, K+1, V).
