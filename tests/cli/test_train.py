@@ -16,6 +16,7 @@ from mts3.cli.config import choices_of, composed
 from mts3.cli.overrides import prepare
 from mts3.cli.train import train
 from mts3.data import DATASETS
+from mts3.models import DeltaTarget
 from mts3.train import TrainingModule
 from tests.cli.conftest import FILE, MODEL, RUN, SHORT, TINY, Command, write_recording
 
@@ -92,6 +93,38 @@ def test_every_model_trains_two_steps(mts3: Command, name: str) -> None:
     options = [option for option in FILE if option not in MODEL]
     assert mts3("train", f"model={name}", *options).code == 0
     assert metrics(Path(f"runs/arm-{name}-seed0"))["model"] == name
+
+
+@pytest.mark.parametrize("name", choices_of("ablation"))
+def test_every_ablation_trains_two_steps(mts3: Command, name: str) -> None:
+    done = mts3("train", f"ablation={name}", *FILE)
+    assert done.code == 0, done.err
+    label = "mts3" if name == "none" else f"mts3-{name}"
+    assert metrics(Path(f"runs/arm-{label}-seed0"))["model"] == label
+
+
+def test_an_ablation_of_a_model_that_lacks_the_part_is_refused(mts3: Command) -> None:
+    assert "unknown argument of model acrkn 'memory'" in mts3("train", "model=acrkn", "ablation=no_memory", *FILE).line
+
+
+@pytest.mark.parametrize("model", ["mts3", "gru", "transformer_ar", "linear"])
+def test_any_model_can_predict_changes(mts3: Command, model: str) -> None:
+    """Trained, saved, loaded and evaluated as a model of changes; closed forms already are one."""
+    options = [option for option in FILE if option not in MODEL]
+    done = mts3("train", f"model={model}", "train.target=delta", *options)
+    if model == "linear":
+        assert "model linear is fitted in closed form" in done.line
+        return
+    assert done.code == 0, done.err
+    run = Path(f"runs/arm-{model}-delta-seed0")
+    before = metrics(run)
+    assert isinstance(package.load(run), DeltaTarget)
+    assert mts3("evaluate", f"run={run}").code == 0
+    assert metrics(run)["nrmse"] == before["nrmse"]
+
+
+def test_an_unknown_target_is_named(mts3: Command) -> None:
+    assert "unknown train.target 'deltas': did you mean delta?" in mts3("train", "train.target=deltas", *FILE).line
 
 
 def test_training_returns_the_best_validation_crps_for_a_sweeper_to_minimize(mts3: Command) -> None:

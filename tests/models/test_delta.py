@@ -83,10 +83,13 @@ def test_the_loss_of_a_seen_step_is_that_of_its_change(model):
     torch.testing.assert_close(pred.log_prob(obs[:, 1:]), change.log_prob(moved) - model.scale.log().sum())
 
 
-def test_what_is_saved_comes_back_as_a_model_of_changes(model, tmp_path):
-    model = model.float()
+@pytest.mark.parametrize("kind", [TestDeltaMTS3, TestDeltaTransformerAR])
+def test_what_is_saved_comes_back_as_a_model_of_changes(kind, tmp_path):
+    model = kind().build().float()
     model.save(tmp_path)
     loaded = mts3.load(tmp_path)
     assert isinstance(loaded, DeltaTarget)
-    assert loaded.name == "mts3"
+    assert loaded.name == kind.name
     assert torch.equal(loaded.scale, model.scale)
+    obs, actions, mask = sequence(H)
+    assert torch.equal(loaded(obs.float(), actions.float(), mask).mean, model(obs.float(), actions.float(), mask).mean)

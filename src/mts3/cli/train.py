@@ -84,6 +84,8 @@ def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
         raise unknown_name("train.target", target, TARGETS)
     if target == "obs":
         return model
+    if not any(p.requires_grad for p in model.parameters()):
+        raise UserError(f"model {name} is fitted in closed form and predicts changes already: leave train.target out")
     return DeltaTarget(model, torch.from_numpy(change_std(experiment.train.trajectories, model.normalizer)))
 
 

@@ -56,7 +56,7 @@ class DeltaTarget(WorldModel):
         self.model = model
         self.register_buffer("scale", scale.to(model._like))
         if isinstance(model, TransformerAR):
-            model.change_scale = self.scale  # what it feeds back stays an observation
+            model.change_scale = self.scale.clone()  # what it feeds back stays an observation
         self.normalizer = model.normalizer
 
     def initial_state(self, batch_size: int) -> DeltaState:
