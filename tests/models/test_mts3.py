@@ -98,20 +98,24 @@ def test_no_influence_of_the_task_is_acrkn():
     assert_same(model(obs, actions, mask), relative(obs, actions, mask))
 
 
-def test_the_variance_of_the_abstract_action_reaches_the_prediction():
+@pytest.mark.parametrize("window_len", [H, [H, 2 * H]])
+def test_the_variance_of_the_abstract_action_widens_task_state_and_prediction(window_len):
     """The published code adds two lists here, and the variance never arrives."""
     obs, actions, _ = sequence(2 * H)
     nothing = torch.zeros(B, 2 * H, dtype=torch.bool)
-    model = build()
-    spread = []
-    for certainty in (-8.0, 8.0):  # raw variance of the encoded actions
-        final = model.slow[0].action_encoder.encoder.net[-1]
-        final.bias.data[model.latent_obs_dim * 2 :] = certainty
-        full = nothing[..., None].expand(-1, -1, O)
-        spread.append(model.slow[0].observe(model.initial_state(B).slow[0], obs, actions, full)[0].belief.cov)
-    dim = model.latent_obs_dim
-    assert (spread[1][..., :dim] > spread[0][..., :dim]).all()
-    assert (spread[1][..., 2 * dim :] > spread[0][..., 2 * dim :]).all()
+    model = build(window_len=window_len)
+    # A variance head that grows with every covariance field, so that what widens the state widens the prediction.
+    for layer in model.fast.decoder.var_net[::2]:
+        layer.weight.data.abs_()
+    dim, top = model.latent_obs_dim, model.slow[-1]
+    variances = []
+    for certainty in (-8.0, 8.0):  # raw variance of the encoded actions, of the top level alone
+        top.action_encoder.encoder.net[-1].bias.data[2 * dim :] = certainty
+        pred, state = model.observe(obs, actions, nothing)
+        task = state.slow[0].closed
+        variances.append((task.upper_var, task.lower_var, state.prior.upper_var, state.prior.lower_var, pred.var))
+    for sure, unsure in zip(*variances, strict=True):
+        assert (unsure > sure).all()
 
 
 def test_the_band_holds_after_training_steps():
