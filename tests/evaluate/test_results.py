@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,6 +44,17 @@ def test_metrics_hold_every_promised_key(run_dir):
     assert (metrics["train_seconds"], metrics["gradient_steps"], metrics["parameters"]) == (1.5, 10, 3)
     for task in ("one_step", "imputation"):
         assert metrics[task].keys() >= {"nrmse", "rmse", "nll", "persistence_nrmse", "linear_nrmse", "values"}
+
+
+def test_for_images_nothing_is_listed_pixel_by_pixel(tmp_path, evaluation, dataset):
+    images = replace(dataset, obs_names=(), obs_units=(), image_shape=(1, 2, 1))
+    metrics = write_results(tmp_path, evaluation, images, "last-value", 3)
+    assert metrics == json.loads((tmp_path / "metrics.json").read_text())
+    for part in (metrics, metrics["one_step"], metrics["imputation"]):
+        assert part.keys().isdisjoint({"obs_names", "per_dim", "per_dim_nrmse"})
+        assert "nrmse" in part
+    with np.load(tmp_path / "predictions.npz") as arrays:
+        assert arrays["image_shape"].tolist() == [1, 2, 1]
 
 
 def test_the_horizon_table_has_a_row_a_hidden_step(run_dir, evaluation):

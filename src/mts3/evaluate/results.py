@@ -58,12 +58,23 @@ def write_results(
         **(training or {}),
     }
     _refuse_non_finite(metrics, "")
+    if dataset.image_shape is not None:
+        metrics = _without_pixels(metrics)
     _write_horizon(run_dir / "horizon.csv", evaluation, dataset.sample_time)
     _write_predictions(run_dir / "predictions.npz", evaluation, dataset)
     # Last: whoever finds metrics.json finds the other two.
     with write_aside(run_dir / "metrics.json") as path:
         path.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return metrics
+
+
+def _without_pixels(metrics: dict[str, object]) -> dict[str, object]:
+    """The same without the lists that have an entry a channel: hundreds or thousands for images."""
+    return {
+        key: _without_pixels(value) if isinstance(value, dict) else value
+        for key, value in metrics.items()
+        if key not in ("obs_names", "per_dim", "per_dim_nrmse")
+    }
 
 
 def _write_horizon(path: Path, evaluation: Evaluation, sample_time: float) -> None:
