@@ -32,6 +32,7 @@ def test_a_label_says_what_differs_from_the_usual() -> None:
 
 
 def test_windows_may_be_a_list() -> None:
+    assert compose("data=soil", "model=mts3_three_levels").config["model"] == {"name": "mts3", "window_len": [24, 144]}
     assert compose("data=soil", "model.window_len=[24,168]").config["model"]["window_len"] == [24, 168]
 
 

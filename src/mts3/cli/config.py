@@ -34,7 +34,12 @@ def run_label(model: str, ablation: str, target: str) -> str:
     return "-".join([model, *(word for word in (ablation, target) if word not in ("none", "obs"))])
 
 
-for resolver in (data_name, run_label):
+def times(number: int, factor: int) -> int:
+    """A window of so many windows."""
+    return number * factor
+
+
+for resolver in (data_name, run_label, times):
     OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
 
 
