@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -58,8 +58,10 @@ class RolloutBuffer(KeyValues):
     def append(self, keys: Float[Tensor, "B N T C"], values: Float[Tensor, "B N T C"]) -> RolloutBuffer:
         """With T more steps, in place."""
         end = self.end + keys.shape[2]
-        self.store[0, :, :, self.end : end], self.store[1, :, :, self.end : end] = keys, values
-        return self._showing(self.end - self.keys.shape[2], end)
+        # Under autocast the past may have been kept in another precision: the first call of a rollout converts it.
+        into = replace(self, store=self.store.to(keys.dtype))
+        into.store[0, :, :, self.end : end], into.store[1, :, :, self.end : end] = keys, values
+        return into._showing(self.end - self.keys.shape[2], end)
 
     def last(self, steps: int) -> RolloutBuffer:
         """At most the last `steps`."""

@@ -111,21 +111,16 @@ class TransformerAR(TransformerModel):
 
     The mask still says what was not observed, dimension by dimension. Constructor as `TransformerModel`.
 
-    In evaluation mode (`model.eval()`, as `mts3.load` returns it) this is exact: fully observed stretches are one
-    parallel pass each, a step with a gap waits for the prediction before it. **In training mode `observe` differs**:
-    rolling out hundreds of steps one by one, and going back through all of them, is too slow to learn by. Parallel
-    scheduled sampling instead passes over the whole sequence `training_passes` times: first with zeros for what is
-    missing, then with the means predicted by the pass before, and with gradient the last time. After n passes
-    everything before the n-th missing step is exact; further on the model learns to go on from inputs that are
-    nearly its own predictions.
+    Fully observed stretches are one parallel pass each, a step with a gap waits for the prediction before it. In
+    training mode the gradient stops at what is fed back: a rollout without gradient fills the gaps, then one parallel
+    pass over the filled sequence predicts, the same values again, with gradient. Going back through hundreds of steps
+    of rollout would take minutes a batch; the inputs learned from are exactly the model's own predictions all the same.
 
-    Reference: Mihaylova & Martins 2019 (arXiv 1906.07651), "Scheduled sampling for Transformers". Differs from it in:
-        what was observed is always fed, what was not never is; no sampling. Bengio et al. 2015 (arXiv 1506.03099).
+    Reference: Vaswani et al. 2017 (arXiv 1706.03762); feeding back in training as in Bengio et al. 2015
+        (arXiv 1506.03099). Differs from it in: what was observed is always fed, what was not never is; no sampling.
     """
 
     name = "transformer_ar"
-    training_passes = 2
-    """Passes over a sequence in training mode, at least 1."""
 
     def initial_state(self, batch_size: int) -> FedBackState:
         """The state before anything was observed."""
@@ -139,55 +134,35 @@ class TransformerAR(TransformerModel):
         obs_mask: Bool[Tensor, "B T O"],
         plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, FedBackState]:
-        run = self._scheduled if self.training else self._rollout
-        features, past, predicted = run(state, obs, actions, obs_mask)
+        gradient = torch.is_grad_enabled()
+        with torch.set_grad_enabled(gradient and not self.training):
+            features, past, fed, predicted = self._rollout(state, obs, actions, obs_mask)
+        if gradient and self.training:
+            features, past = self._features(obs, actions, obs_mask, state.past, fed)
         return self.heads(features), FedBackState(tuple(layer.settled() for layer in past), predicted)
 
-    def _rollout(self, state: FedBackState, obs: Tensor, actions: Tensor, mask: Tensor) -> tuple[Tensor, Past, Tensor]:
-        """Features of all steps, each prediction awaited where it is needed; also what is predicted last, (B, O)."""
+    def _rollout(
+        self, state: FedBackState, obs: Tensor, actions: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Past, Tensor, Tensor]:
+        """Features of all steps, each prediction awaited where it is needed.
+
+        Also the memory after them, what was fed as observations (B, T, O), and what is predicted last (B, O).
+        """
         steps = obs.shape[1]
         complete = mask.all(-1).all(0).tolist()
         # A segment begins at every gap and is complete after its first step: one parallel pass each.
         bounds = [0, *(t for t in range(1, steps) if not complete[t]), steps]
         # Without gradient nothing needs the earlier keys as they were: writing in place spares copying them each step.
         past = state.past if torch.is_grad_enabled() else tuple(layer.with_room(steps) for layer in state.past)
-        predicted, features = state.predicted, []
+        predicted, features, fed = state.predicted, [], []
         for start, stop in pairwise(bounds):
             part = slice(start, stop)
-            missing = predicted[:, None].expand(-1, stop - start, -1)
-            here, past = self._features(obs[:, part], actions[:, part], mask[:, part], past, missing)
-            fed = torch.where(mask[:, part], obs[:, part], missing)
-            predicted = self._observation(self.heads.mean(here[:, -1:])[:, 0], fed[:, -1])
+            fed.append(torch.where(mask[:, part], obs[:, part], predicted[:, None]))
+            here, past = self._features(obs[:, part], actions[:, part], mask[:, part], past, fed[-1])
+            predicted = self._observation(self.heads.mean(here[:, -1:])[:, 0], fed[-1][:, -1])
             features.append(here)
-        return torch.cat(features, 1), past, predicted
-
-    def _scheduled(
-        self, state: FedBackState, obs: Tensor, actions: Tensor, mask: Tensor
-    ) -> tuple[Tensor, Past, Tensor]:
-        """The same by parallel scheduled sampling."""
-        features, past, means = None, state.past, torch.zeros_like(obs)
-        for left in reversed(range(self.training_passes)):
-            with torch.set_grad_enabled(torch.is_grad_enabled() and left == 0):
-                features, past = self._features(obs, actions, mask, state.past, _one_later(state.predicted, means))
-                means = self._observations(self.heads.mean(features), obs, mask, state.predicted)
-        assert features is not None
-        return features, past, means[:, -1]
+        return torch.cat(features, 1), past, torch.cat(fed, 1), predicted
 
     def _observation(self, told: Float[Tensor, "B O"], now: Float[Tensor, "B O"]) -> Float[Tensor, "B O"]:
         """The mean of obs[t+1] that the heads tell, obs[t] being `now`."""
         return told if self.change_scale is None else now + told * self.change_scale
-
-    def _observations(self, told: Tensor, obs: Tensor, mask: Tensor, first: Tensor) -> Float[Tensor, "B T O"]:
-        """The same for a whole sequence, each mean taken for the observation where that is missing."""
-        if self.change_scale is None:
-            return told
-        means, predicted = [], first
-        for step, seen, value in zip(told.unbind(1), mask.unbind(1), obs.unbind(1), strict=True):
-            predicted = self._observation(step, torch.where(seen, value, predicted))
-            means.append(predicted)
-        return torch.stack(means, 1)
-
-
-def _one_later(first: Float[Tensor, "B O"], means: Float[Tensor, "B T O"]) -> Float[Tensor, "B T O"]:
-    """What was predicted for each step at the step before it."""
-    return torch.cat((first[:, None], means[:, :-1]), 1)
