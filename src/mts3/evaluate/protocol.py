@@ -135,6 +135,8 @@ class _Runs:
 
     def reward(self) -> GaussianSums | None:
         """The long-horizon task's rewards, from the last observation of the context on; None without them."""
+        if "reward" not in self.sequences[0]:
+            return None
         sums = GaussianSums(self.sequences.sequence_len + 1 - self.context_len, 1)
         task = tasks.long_horizon(len(self.sequences), self.sequences.sequence_len + 1, self.context_len)
         after_context = slice(self.context_len - 1, None)
@@ -144,7 +146,7 @@ class _Runs:
             start += len(obs)
             shown, mask = task.shown(slice(part.start, part.stop), obs)
             told = self._predict(shown, actions, mask).reward
-            if told is None or "reward" not in self.sequences[0]:
+            if told is None:
                 return None
             earned = torch.stack([self.sequences[index]["reward"] for index in part])
             sums.add(told.steps(after_context), earned[:, after_context])
@@ -175,7 +177,7 @@ class _Runs:
 def _fitted(train_sequences: SequenceDataset, context_len: int | None) -> Linear:
     """The linear baseline in float64, as the regression solves it.
 
-    Pictures get fewer lags, and where a single one has too many inputs already, the weights stay zero: persistence.
+    Images get fewer lags, and where a single one has too many inputs already, the weights stay zero: persistence.
     """
     obs_dim, action_dim = train_sequences.obs_dim, train_sequences.action_dim
     lags = min(LAGS, MOST_INPUTS // (obs_dim + action_dim))

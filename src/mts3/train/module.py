@@ -95,6 +95,8 @@ class TrainingModule(LightningModule):
         pred = self.model(obs, batch["actions"], ~obs.isnan() & shown[..., None])
         loss = gaussian_nll(pred, target)
         if pred.reward is not None:
+            if "reward" not in batch:
+                raise UserError("the model tells a reward and the data hold none: build it with reward=False")
             loss = loss + gaussian_nll(pred.reward, batch["reward"])
         check_finite("loss", loss, self.current_epoch + 1, batch_idx + 1)
         self.log("train_nll", loss, on_step=True, on_epoch=True, batch_size=obs.shape[0], sync_dist=True)
