@@ -13,6 +13,10 @@ VAR_FLOOR = 1e-4
 """No latent observation and no prediction is trusted more than this (normalized units)."""
 
 
+CHANGE_GAIN = 10.0
+"""Normalized observations move little in a step: a network sees the change if it is made as large as the rest."""
+
+
 class GaussianEncoder(nn.Module):
     """MLP with one hidden layer to the mean and variance of a latent observation.
 
@@ -92,19 +96,30 @@ class ActionSetEncoder(nn.Module):
 
 
 class TripleEncoder(nn.Module):
-    """What one step of a system tells about its hidden task: (o, a, o') to evidence about 2D dimensions.
+    """What one step of a system tells about its hidden task: (o, a, o') to evidence.
 
     Args:
         obs_dim: O.
         action_dim: A.
-        latent_obs_dim: D.
+        out_dim: J, dimensions the evidence is about.
         hidden_dim: Units of the hidden layer.
-    Reference: Shaj et al. 2022 (arXiv 2206.14697), section 3.2.
+        with_change: The network also sees o' - o, `CHANGE_GAIN` times larger; zero where an end was not observed.
+        with_phase: Append the phase of o', as the elements of an abstract observation need.
+    Reference: Shaj et al. 2022 (arXiv 2206.14697), section 3.2; change and phase are ours.
     """
 
-    def __init__(self, obs_dim: int, action_dim: int, latent_obs_dim: int, hidden_dim: int) -> None:
+    def __init__(
+        self,
+        obs_dim: int,
+        action_dim: int,
+        out_dim: int,
+        hidden_dim: int,
+        with_change: bool = False,
+        with_phase: bool = False,
+    ) -> None:
         super().__init__()
-        self.encoder = GaussianEncoder(4 * obs_dim + action_dim, 2 * latent_obs_dim, hidden_dim)
+        self.with_change = with_change
+        self.encoder = GaussianEncoder((4 + with_change) * obs_dim + action_dim + with_phase, out_dim, hidden_dim)
 
     def forward(
         self,
@@ -113,12 +128,18 @@ class TripleEncoder(nn.Module):
         actions: Float[Tensor, "B N A"],
         next_obs: Float[Tensor, "B N O"],
         next_mask: Bool[Tensor, "B N O"],
+        phase: Float[Tensor, " N"] | None = None,
     ) -> Evidence:
-        """Evidence (B, N, 2D) of each triple; exactly zero unless both its observations were observed.
+        """Evidence (B, N, J) of each triple; exactly zero unless both its observations were observed.
 
-        Values under a False mask are never read.
+        Values under a False mask are never read. `phase` is given exactly if built with `with_phase`.
         """
         parts = [torch.where(obs_mask, obs, 0.0), torch.where(next_mask, next_obs, 0.0)]
         masks = [obs_mask.to(obs.dtype), next_mask.to(obs.dtype)]
-        mean, var = self.encoder(torch.cat((*parts, *masks, actions), -1))
+        features = [*parts, *masks, actions]
+        if self.with_change:
+            features.append(CHANGE_GAIN * torch.where(obs_mask & next_mask, parts[1] - parts[0], 0.0))
+        if phase is not None:
+            features.append(phase[:, None].expand(*obs.shape[:2], 1))
+        mean, var = self.encoder(torch.cat(features, -1))
         return evidence_of(mean, var, obs_mask.any(-1) & next_mask.any(-1))

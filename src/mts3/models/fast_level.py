@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from mts3.gaussian import Belief, Evidence, filtering, stack
@@ -16,6 +17,9 @@ from mts3.types import Bool, Float, Tensor
 class FastLevel(nn.Module):
     """state_t -> state_{t+1} through the first transition, any other parents through the others, shifted by b(a_t).
 
+    With `task_dim` the shift is b(a_t, E[task]): what an action does may depend on the task. As a locally linear
+    transition does with the state, it takes the mean for known: uncertainty enters through the parents alone.
+
     Encoders, control and decoders run once over all steps; the loop over time holds only Gaussian algebra.
 
     Args:
@@ -26,6 +30,7 @@ class FastLevel(nn.Module):
         encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
         image_shape: (C, H, W) if observations are images.
         reward: Whether a second decoder tells the reward.
+        task_dim: Size of the task mean that the shift looks at; 0 for none.
     """
 
     def __init__(
@@ -39,10 +44,11 @@ class FastLevel(nn.Module):
         decoder_hidden: int,
         image_shape: Sequence[int] | None = None,
         reward: bool = False,
+        task_dim: int = 0,
     ) -> None:
         super().__init__()
         self.encoder = make_obs_encoder(obs_dim, latent_obs_dim, encoder_hidden, image_shape=image_shape)
-        self.control = Control(action_dim, latent_obs_dim, control_hidden) if action_dim else None
+        self.control = Control(action_dim + task_dim, latent_obs_dim, control_hidden) if action_dim else None
         self.marginalization = marginalization
         self.decoder = make_decoder(latent_obs_dim, obs_dim, decoder_hidden, image_shape=image_shape)
         self.reward_decoder = GaussianDecoder(latent_obs_dim, 1, decoder_hidden) if reward else None
@@ -59,6 +65,7 @@ class FastLevel(nn.Module):
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
         detach_at: frozenset[int] = frozenset(),
+        task: Float[Tensor, "B T task_dim"] | None = None,
     ) -> tuple[Prediction, Belief]:
         """Filter a sequence.
 
@@ -67,12 +74,14 @@ class FastLevel(nn.Module):
             offset: From `offset`, (B, T) beliefs or broadcasting to them.
             obs, actions, obs_mask: As in `WorldModel.observe`, checked.
             detach_at: Steps before which the gradient of the state is cut.
+            task: Mean of the task at each step, exactly if built with `task_dim`.
         Returns: the prediction and the belief about the state after the last step.
         """
         evidence: Evidence = self.encoder(obs, obs_mask)
         mean = offset.mean
         if self.control is not None:
-            mean = mean + self.marginalization.scaled(self.control(actions))
+            told = actions if task is None else torch.cat((actions, task), -1)
+            mean = mean + self.marginalization.scaled(self.control(told))
         shifted = Belief(mean.expand(*obs.shape[:2], -1), offset.cov.expand(*obs.shape[:2], -1))
         steps = filtering.prepare(self.marginalization.transitions[0](), shifted, evidence)
         predicted = filtering.scan(prior, steps, detach_at)

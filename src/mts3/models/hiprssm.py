@@ -11,6 +11,7 @@ from mts3.layers import GaussianMarginalization, TripleEncoder, make_transition
 from mts3.models.acrkn import AcRKNState, initial_belief
 from mts3.models.base import WorldModel
 from mts3.models.fast_level import FastLevel
+from mts3.models.last_step import LastStep, last_step
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
 
@@ -22,14 +23,11 @@ class HiPRSSMState(AcRKNState):
     Attributes:
         prior: Belief about the latent state at the next step, (B) beliefs.
         context: Evidence about the task from all complete triples so far, (B, 2D).
-        last_obs, last_mask: The last observation (B, O), zero where not observed, and what of it was.
-        last_action: What was done then (B, A).
+        last: The last step, where the next triple begins.
     """
 
     context: Evidence
-    last_obs: Tensor
-    last_mask: Tensor
-    last_action: Tensor
+    last: LastStep
 
 
 class HiPRSSM(WorldModel):
@@ -51,6 +49,8 @@ class HiPRSSM(WorldModel):
         bases: K, of a locally linear transition.
         encoder_hidden, set_encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
         reward: Whether a second decoder tells the reward, `Prediction.reward`.
+        adaptive: For hidden parameters that multiply what actions do, as a mass does: the context encoder also sees by
+            how much the observation changed, and the shift is b(a_t, E[task]).
     Reference: Shaj et al. 2022 (arXiv 2206.14697). Differs from the paper in: the context is whatever was observed so
         far in place of a fixed window before the target; what `AcRKN` differs in.
     """
@@ -72,12 +72,13 @@ class HiPRSSM(WorldModel):
         control_hidden: int = 120,
         decoder_hidden: int = 240,
         reward: bool = False,
+        adaptive: bool = False,
     ) -> None:
         super().__init__(locals())
         self.latent_obs_dim = latent_obs_dim
         own = make_transition(transition, latent_obs_dim, transition_init, bandwidth, bases)
         of_task = make_transition("banded" if transition == "banded" else "dense", latent_obs_dim, task_init, bandwidth)
-        self.context_encoder = TripleEncoder(obs_dim, action_dim, latent_obs_dim, set_encoder_hidden)
+        self.context_encoder = TripleEncoder(obs_dim, action_dim, 2 * latent_obs_dim, set_encoder_hidden, adaptive)
         self.fast = FastLevel(
             obs_dim,
             action_dim,
@@ -87,16 +88,16 @@ class HiPRSSM(WorldModel):
             control_hidden,
             decoder_hidden,
             reward=reward,
+            task_dim=2 * latent_obs_dim if adaptive else 0,
         )
+        self.adaptive = adaptive
 
     def initial_state(self, batch_size: int) -> HiPRSSMState:
         """The state before anything was observed: no triple yet."""
         prior = initial_belief(batch_size, self.latent_obs_dim, self._like)
         nothing = torch.zeros_like(prior.mean)
-        unseen = self._like.new_zeros(batch_size, self.obs_dim)
-        return HiPRSSMState(
-            prior, Evidence(nothing, nothing), unseen, unseen.bool(), unseen.new_zeros(batch_size, self.action_dim)
-        )
+        last = LastStep.none(batch_size, self.obs_dim, self.action_dim, self._like)
+        return HiPRSSMState(prior, Evidence(nothing, nothing), last)
 
     def adapt(
         self,
@@ -138,19 +139,9 @@ class HiPRSSM(WorldModel):
         obs_mask: Bool[Tensor, "B T O"],
         plan: Float[Tensor, "B n A"] | None,
     ) -> tuple[Prediction, HiPRSSMState]:
-        before = (
-            _shifted(state.last_obs, obs),
-            _shifted(state.last_mask, obs_mask),
-            _shifted(state.last_action, actions),
-        )
-        triples: Evidence = self.context_encoder(*before, obs, obs_mask)
+        triples: Evidence = self.context_encoder(*state.last.before(obs, obs_mask, actions), obs, obs_mask)
         context = triples.cumsum(1) + state.context.map(lambda part: part[:, None])
-        offset = self.fast.offset([diagonal(*aggregate(context))])
-        pred, prior = self.fast.observe(state.prior, offset, obs, actions, obs_mask)
-        seen = torch.where(obs_mask[:, -1], obs[:, -1], 0.0)
-        return pred, HiPRSSMState(prior, context.map(lambda part: part[:, -1]), seen, obs_mask[:, -1], actions[:, -1])
-
-
-def _shifted(first: Tensor, sequence: Tensor) -> Tensor:
-    """(B, T, F) one step later, `first` (B, F) in front."""
-    return torch.cat((first[:, None], sequence[:, :-1]), 1)
+        task = diagonal(*aggregate(context))
+        told = task.mean if self.adaptive else None
+        pred, prior = self.fast.observe(state.prior, self.fast.offset([task]), obs, actions, obs_mask, task=told)
+        return pred, HiPRSSMState(prior, context.map(lambda part: part[:, -1]), last_step(obs, obs_mask, actions))

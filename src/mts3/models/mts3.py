@@ -63,8 +63,10 @@ class MTS3(WorldModel):
         memory: False drops the lower half of every latent.
         image_shape: (C, H, W) if observations are images, flat in the last axis.
         reward: Whether a second decoder tells the reward, `Prediction.reward`.
+        adaptive: For hidden parameters that multiply what actions do, as a mass does: abstract observations are sets of
+            transitions (o_{t-1}, a_{t-1}, o_t) and their change, and the shift is b(a_t, E[task]).
     Raises:
-        ValueError: if a window length is no multiple of the one before.
+        ValueError: if a window length is no multiple of the one before, or for images with `adaptive`.
     Reference: Shaj et al. 2023 (arXiv 2310.18534). Differs from the paper in: any number of levels; the first window's
         actions inform the first task; what pushes a latent is scaled, see `mts3.layers.transition.input_gain`. Differs
         from the published code in: the abstract action's variance reaches the task; bands are applied; causal by
@@ -93,8 +95,12 @@ class MTS3(WorldModel):
         memory: bool = True,
         image_shape: Sequence[int] | None = None,
         reward: bool = False,
+        adaptive: bool = False,
     ) -> None:
         super().__init__(locals())
+        if adaptive and image_shape is not None:
+            raise ValueError("adaptive=True compares one observation with the next, which images do not allow")
+        self.adaptive = adaptive
         self.latent_obs_dim = latent_obs_dim
         self.detach_between_windows = detach_between_windows
         windows = _checked_windows(window_len)
@@ -110,7 +116,17 @@ class MTS3(WorldModel):
         for number, length in enumerate(windows, 1):
             level = parents((acted > 0) + (number < len(windows)))
             self.slow.append(
-                SlowLevel(obs_dim, acted, latent_obs_dim, length, level, set_encoder_hidden, task_belief, image_shape)
+                SlowLevel(
+                    obs_dim,
+                    acted,
+                    latent_obs_dim,
+                    length,
+                    level,
+                    set_encoder_hidden,
+                    task_belief,
+                    image_shape,
+                    adaptive,
+                )
             )
         self.fast = FastLevel(
             obs_dim,
@@ -122,6 +138,7 @@ class MTS3(WorldModel):
             decoder_hidden,
             image_shape,
             reward,
+            task_dim=2 * latent_obs_dim if adaptive and windows else 0,
         )
 
     def initial_state(self, batch_size: int) -> MTS3State:
@@ -157,8 +174,9 @@ class MTS3(WorldModel):
             return pred, MTS3State(prior, ())
         # C moves a window's task before it is spread over the steps: K products in place of T.
         pushed = replace(task, belief=self.fast.offset([task.belief])).spread(1, 0, steps)
+        told = task.spread(1, 0, steps).map(_drop).mean if self.adaptive else None
         cuts = range(-task.taken % task.window_len, steps, task.window_len) if self.detach_between_windows else ()
-        pred, prior = self.fast.observe(state.prior, pushed.map(_drop), obs, actions, obs_mask, frozenset(cuts))
+        pred, prior = self.fast.observe(state.prior, pushed.map(_drop), obs, actions, obs_mask, frozenset(cuts), told)
         return pred, MTS3State(prior, tuple(slow))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from mts3.errors import UserError, unknown_name
 from mts3.gaussian import Belief, Evidence, aggregate, condition, diagonal, stack
-from mts3.layers import ActionSetEncoder, GaussianMarginalization, make_obs_encoder
+from mts3.layers import ActionSetEncoder, GaussianMarginalization, TripleEncoder, make_obs_encoder
+from mts3.models.last_step import LastStep, last_step
 from mts3.models.windows import OverWindows, add_to_last, into_windows
 from mts3.types import Bool, Float, Tensor
 
@@ -24,12 +25,14 @@ class SlowState:
         obs: Evidence of the open window's observations so far, (B, D).
         actions: Evidence of the open window's actions so far, (B, 2D); None without actions.
         steps: Steps already taken in the open window, 0 <= steps < H.
+        last: The last step, where the next transition begins; None where observations are encoded one by one.
     """
 
     closed: Belief
     obs: Evidence
     actions: Evidence | None
     steps: int
+    last: LastStep | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class SlowLevel(nn.Module):
         task_belief: What the level below sees: "predicted" (the window's prior), "filtered" (that prior given the
             window's observations up to t) or "window_posterior" (given all of them: not causal).
         image_shape: (C, H, W) if observations are images.
+        adaptive: The elements of an abstract observation are transitions (o_{t-1}, a_{t-1}, o_t) with their change, in
+            place of single observations.
     """
 
     def __init__(
@@ -95,6 +100,7 @@ class SlowLevel(nn.Module):
         hidden: int,
         task_belief: str,
         image_shape: Sequence[int] | None = None,
+        adaptive: bool = False,
     ) -> None:
         super().__init__()
         if window_len < 1:
@@ -103,7 +109,12 @@ class SlowLevel(nn.Module):
             raise unknown_name("task_belief", task_belief, TASK_BELIEFS)
         self.window_len = window_len
         self.task_belief = task_belief
-        self.obs_encoder = make_obs_encoder(obs_dim, latent_obs_dim, hidden, with_phase=True, image_shape=image_shape)
+        self.dims = (obs_dim, action_dim) if adaptive else None
+        self.obs_encoder = (
+            TripleEncoder(obs_dim, action_dim, latent_obs_dim, hidden, with_change=True, with_phase=True)
+            if adaptive
+            else make_obs_encoder(obs_dim, latent_obs_dim, hidden, with_phase=True, image_shape=image_shape)
+        )
         self.action_encoder = ActionSetEncoder(action_dim, latent_obs_dim, hidden) if action_dim else None
         self.marginalization = marginalization
 
@@ -125,7 +136,8 @@ class SlowLevel(nn.Module):
         nothing = torch.zeros_like(closed.upper_mean)
         double = torch.zeros_like(closed.mean)
         actions = None if self.action_encoder is None else Evidence(double, double)
-        return SlowState(closed, Evidence(nothing, nothing), actions, steps=0)
+        last = None if self.dims is None else LastStep.none(len(nothing), *self.dims, nothing)
+        return SlowState(closed, Evidence(nothing, nothing), actions, steps=0, last=last)
 
     def observe(
         self,
@@ -147,7 +159,7 @@ class SlowLevel(nn.Module):
         """
         steps = obs.shape[1]
         phase = self._phase(state.steps, steps, obs)
-        seen: Evidence = self.obs_encoder(obs, obs_mask, phase)
+        seen, last = self._encode(state.last, obs, actions, obs_mask, phase)
         seen = into_windows(seen, state.obs, state.steps, self.window_len)
         parents, done = [], None
         if self.action_encoder is not None and state.actions is not None:
@@ -159,7 +171,17 @@ class SlowLevel(nn.Module):
             parents.append(above.spread(self.window_len, state.steps, seen.precision.shape[1]))
         windows = self._filter(state.closed, seen, parents)
         task = OverWindows(TASK_BELIEFS[self.task_belief](windows), self.window_len, state.steps)
-        return task, self._next(state, steps, windows, seen.sum(2), done)
+        return task, replace(self._next(state, steps, windows, seen.sum(2), done), last=last)
+
+    def _encode(
+        self, last: LastStep | None, obs: Tensor, actions: Tensor, obs_mask: Tensor, phase: Tensor
+    ) -> tuple[Evidence, LastStep | None]:
+        """Evidence (B, T, D) of each step, and where the next transition begins."""
+        if last is None:
+            return self.obs_encoder(obs, obs_mask, phase), None
+        actions = actions[..., : last.action.shape[-1]]  # none where the level does not hear of actions
+        seen = self.obs_encoder(*last.before(obs, obs_mask, actions), obs, obs_mask, phase)
+        return seen, last_step(obs, obs_mask, actions)
 
     def _filter(self, closed: Belief, seen: Evidence, parents: list[Belief]) -> Windows:
         """Priors and posteriors of all windows; `parents` are (B, K, 1 or H) beliefs."""
