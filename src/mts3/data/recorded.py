@@ -15,7 +15,7 @@ TIAGO_MOVING_ROWS = 6850
 
 def load_tiago() -> Dataset:
     """TIAGo arm, 100 Hz, 68 s: 8 joint positions, and the 5 joint efforts that were measured."""
-    arrays = _shipped("tiago")
+    arrays = read_shipped("tiago")
     joints = ("torso", *(f"arm_{i}" for i in range(1, 8)))
     return Dataset(
         name="tiago",
@@ -41,7 +41,7 @@ def load_soil() -> Dataset:
     and 0.24; with log rain row t leads too, by little). A 5-lag linear rollout over 720 h on the validation rows does
     not tell the shifts apart (0.88 normalized at t and t+1).
     """
-    arrays = _shipped("soil")
+    arrays = read_shipped("soil")
     return Dataset(
         name="soil",
         trajectories=(Trajectory(arrays["soil_moisture"], arrays["drivers"], name="soil"),),
@@ -59,7 +59,7 @@ def load_plaza1() -> Dataset:
 
     Odometry row t is the motion from obs[t] to obs[t+1] (correlated 1.00 with the heading change, one row off 0.97).
     """
-    arrays = _shipped("plaza1")
+    arrays = read_shipped("plaza1")
     return Dataset(
         name="plaza1",
         trajectories=(Trajectory(arrays["obs"], arrays["odometry"], name="plaza1"),),
@@ -72,7 +72,8 @@ def load_plaza1() -> Dataset:
     )
 
 
-def _shipped(name: str) -> dict[str, np.ndarray]:
+def read_shipped(name: str) -> dict[str, np.ndarray]:
+    """The arrays of a file in the package."""
     with (
         resources.as_file(resources.files("mts3.data") / "shipped" / f"{name}.npz") as path,
         np.load(path, allow_pickle=False) as archive,

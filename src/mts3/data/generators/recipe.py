@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,12 +43,15 @@ class Recipe:
 
     def dataset(self, obs: np.ndarray, actions: np.ndarray) -> Dataset:
         """The set made of obs (E, T, O) and actions (E, T, A), one trajectory an episode."""
+        return self.collect(
+            Trajectory(o, a, episode_name(number)) for number, (o, a) in enumerate(zip(obs, actions, strict=True))
+        )
+
+    def collect(self, trajectories: Iterable[Trajectory]) -> Dataset:
+        """The set, or a part of it, that holds these trajectories."""
         return Dataset(
             name=self.name,
-            trajectories=tuple(
-                Trajectory(o, a, f"episode_{number:03d}")
-                for number, (o, a) in enumerate(zip(obs, actions, strict=True))
-            ),
+            trajectories=tuple(trajectories),
             obs_names=self.obs_names,
             action_names=self.action_names,
             sample_time=self.sample_time,
@@ -56,3 +60,8 @@ class Recipe:
             action_units=self.action_units,
             image_shape=self.image_shape,
         )
+
+
+def episode_name(number: int) -> str:
+    """What the episode of this number is called."""
+    return f"episode_{number:03d}"
