@@ -1,0 +1,17 @@
+"""Record an environment of gymnasium while you use it, for mts3 train data.path=pendulum.npz.
+
+python examples/record_env.py
+"""
+
+import gymnasium
+
+from mts3.data.record import RecordTrajectories
+
+env = RecordTrajectories(gymnasium.make("Pendulum-v1"), "pendulum.npz")
+for episode in range(20):
+    obs, _ = env.reset(seed=episode)
+    over = False
+    while not over:
+        obs, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+        over = terminated or truncated
+env.close()

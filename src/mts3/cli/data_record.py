@@ -1,0 +1,40 @@
+"""`mts3 data record`: let a policy run in an environment, and write what happened."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mts3.data import Dataset
+from mts3.errors import UserError
+
+OPTIONS = ("env", "policy", "episodes", "steps", "seed", "output")
+"""What may follow as KEY=VALUE; env and output must."""
+
+
+def record_data(options: Mapping[str, Any]) -> Dataset:
+    """Record into options["output"] and return what was recorded.
+
+    Raises:
+        UserError: for a missing or unusable option.
+    """
+    for key, what in (("env", "ID, of gymnasium"), ("output", "FILE.npz, the file to write")):
+        if key not in options:
+            raise UserError(f"record needs {key}={what}")
+    numbers = {key: _whole(key, options[key]) for key in ("episodes", "steps", "seed") if key in options}
+    from mts3.data.record import record
+
+    # A policy of the user's lies where the user is; the console script does not look there.
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return record(options["env"], options.get("policy", "random"), output=options["output"], **numbers)
+    finally:
+        sys.path.remove(str(Path.cwd()))
+
+
+def _whole(key: str, given: Any) -> int:
+    if not str(given).isdecimal():
+        raise UserError(f"{key}={given} is no whole number")
+    return int(given)

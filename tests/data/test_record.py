@@ -1,0 +1,388 @@
+"""Recording environments: what was done and seen, to the row; and nothing lost when a script ends badly."""
+
+# ruff: noqa: E402  (gymnasium may be absent)
+
+import importlib
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+gymnasium = pytest.importorskip("gymnasium")
+
+from gymnasium import spaces
+
+from mts3.cli.data_record import record_data
+from mts3.data import import_files, load_dataset
+from mts3.data.record import RecordTrajectories, record
+from mts3.errors import UserError
+
+
+class Counter(gymnasium.Env):
+    """Observes how many steps it took, plus what it was told; ends after `last` of them."""
+
+    def __init__(self, obs_space=None, action_space=None, last=5, terminates=True, bad_step=None):
+        self.observation_space = obs_space or spaces.Box(-np.inf, np.inf, (2,), np.float32)
+        self.action_space = action_space or spaces.Box(-1.0, 1.0, (1,))
+        self.last, self.terminates, self.bad_step = last, terminates, bad_step
+        self.buffer = np.zeros(self.observation_space.shape or (), self.observation_space.dtype)
+
+    def _obs(self, value):
+        self.buffer[...] = value  # one buffer for all observations, as fast simulators do
+        return self.buffer
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.count = 0
+        return self._obs(0), {}
+
+    def step(self, action):
+        self.count += 1
+        if self.count == self.bad_step:
+            raise RuntimeError("the robot fell over")
+        over = self.count == self.last
+        return self._obs(self.count), 0.5 * self.count, over and self.terminates, over and not self.terminates, {}
+
+
+def _steps(env, number, action=(0.25,)):
+    env.reset()
+    for _ in range(number):
+        env.step(np.array(action, np.float32))
+
+
+# What is recorded
+
+
+@pytest.mark.parametrize("terminates", [True, False])
+def test_a_trajectory_has_one_observation_more_than_actions_and_rewards(tmp_path, terminates):
+    env = RecordTrajectories(Counter(terminates=terminates), tmp_path / "counts.npz", sample_time=0.1)
+    for _ in range(2):
+        _steps(env, 5)
+    env.close()
+    dataset = load_dataset(None, tmp_path / "counts.npz")
+    assert (dataset.name, dataset.sample_time, dataset.has_reward) == ("counts", 0.1, True)
+    assert [t.name for t in dataset.trajectories] == ["episode_000", "episode_001"]
+    for trajectory in dataset.trajectories:
+        np.testing.assert_array_equal(trajectory.obs, np.repeat(np.arange(6.0)[:, None], 2, 1))
+        np.testing.assert_array_equal(trajectory.actions[:5], 0.25)
+        np.testing.assert_array_equal(trajectory.reward[:5], [0.5, 1.0, 1.5, 2.0, 2.5])
+        assert np.isnan(trajectory.reward[5])  # nothing was done in the last row
+    assert os.listdir(tmp_path) == ["counts.npz"]
+
+
+def test_pendulum_is_recorded_as_it_was():
+    env = RecordTrajectories(gymnasium.make("Pendulum-v1"))
+    seen, done, earned = [env.reset(seed=3)[0]], [], []
+    env.action_space.seed(3)
+    over = False
+    while not over:
+        done.append(env.action_space.sample())
+        obs, reward, terminated, truncated, _ = env.step(done[-1])
+        over = terminated or truncated
+        seen.append(obs)
+        earned.append(reward)
+    dataset = env.dataset()
+    (trajectory,) = dataset.trajectories
+    assert len(trajectory) == 201
+    np.testing.assert_array_equal(trajectory.obs, np.stack(seen))
+    np.testing.assert_array_equal(trajectory.actions[:-1], np.stack(done))
+    np.testing.assert_allclose(trajectory.reward[:-1], earned, rtol=1e-6)
+    assert dataset.sample_time == 0.05  # its dt, not the frames of its video
+    assert "Pendulum-v1" in dataset.attribution
+    env.close()
+
+
+def test_discrete_actions_are_one_of_many():
+    env = RecordTrajectories(Counter(action_space=spaces.Discrete(3, start=-1)))
+    env.reset()
+    for action in (-1, 1, np.int64(0)):
+        env.step(action)
+    assert env.dataset().trajectories[0].actions[:3].tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+    with pytest.raises(UserError, match=r"action 2 is not in Discrete\(3, start=-1\)"):
+        env.step(2)
+    cart = record("CartPole-v1", episodes=2, steps=5)
+    assert (cart.obs_dim, cart.action_names, cart.sample_time) == (4, ("action_0", "action_1"), 0.02)
+
+
+@pytest.mark.parametrize(
+    ("shape", "image_shape"), [((4, 6), (1, 4, 6)), ((4, 6, 3), (3, 4, 6)), ((2, 6, 7), (2, 6, 7))]
+)
+def test_images_are_laid_out_by_channel_and_between_0_and_1(shape, image_shape):
+    env = RecordTrajectories(Counter(spaces.Box(0, 255, shape, np.uint8)))
+    _steps(env, 3)
+    dataset = env.dataset()
+    assert dataset.image_shape == image_shape
+    np.testing.assert_allclose(dataset.trajectories[0].obs[3], 3 / 255)
+
+
+def test_the_pixels_of_colours_are_sorted():
+    space = spaces.Box(0, 255, (4, 6, 3), np.uint8)
+    picture = space.sample()
+    env = RecordTrajectories(Counter(space))
+    env.env._obs = lambda value: picture
+    _steps(env, 2)
+    row = env.dataset().trajectories[0].obs[1].reshape(3, 4, 6)
+    np.testing.assert_allclose(row, np.moveaxis(picture, 2, 0) / 255, rtol=1e-6)
+
+
+def test_a_cut_episode_is_kept_as_far_as_it_went_and_an_empty_one_is_not():
+    env = RecordTrajectories(Counter())
+    _steps(env, 3)
+    env.reset()
+    _steps(env, 1)
+    assert [len(t) for t in env.dataset().trajectories] == [4, 2]
+
+
+# Folders
+
+
+def test_a_folder_gets_every_episode_when_it_ends_and_can_be_filled_again(tmp_path):
+    for run in range(2):
+        env = RecordTrajectories(Counter(), tmp_path / "runs")
+        env.reset()
+        _steps(env, 5)
+        assert (tmp_path / "runs" / f"episode_00{2 * run}.npz").exists()
+        with pytest.raises(UserError, match="call reset first"):
+            env.step(np.zeros(1))
+        _steps(env, 2)
+        env.close()
+    with pytest.raises(UserError, match=r"mts3 data import .*runs/\*\.npz"):
+        env.dataset()
+    files = sorted((tmp_path / "runs").iterdir())
+    assert [file.name for file in files] == [f"episode_00{number}.npz" for number in range(4)]
+    joined = import_files(files, tmp_path / "all.npz")
+    assert [(t.name, len(t)) for t in joined.trajectories] == [
+        ("episode_000", 6), ("episode_001", 3), ("episode_002", 6), ("episode_003", 3)
+    ]  # fmt: skip
+
+
+# Scripts that end badly
+
+
+def test_an_exception_in_the_environment_keeps_what_came_before(tmp_path):
+    with (
+        pytest.raises(RuntimeError, match="fell over"),
+        RecordTrajectories(Counter(bad_step=4), tmp_path / "x.npz") as env,
+    ):
+        _steps(env, 9)
+    assert len(load_dataset(None, tmp_path / "x.npz").trajectories[0]) == 4
+
+
+SCRIPT = """
+import sys, time
+import gymnasium
+from mts3.data.record import RecordTrajectories
+
+env = RecordTrajectories(gymnasium.make("Pendulum-v1", max_episode_steps=10), sys.argv[1])
+for episode in range(3):
+    env.reset()
+    for _ in range(10):
+        env.step(env.action_space.sample())
+env.reset()
+env.step(env.action_space.sample())
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("stop", "path", "rows"),
+    [
+        (signal.SIGINT, "x.npz", [11, 11, 11, 2]),
+        (signal.SIGKILL, "runs", [11, 11, 11]),
+    ],
+)
+def test_a_script_that_never_closes_loses_nothing(tmp_path, stop, path, rows):
+    script = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert script.stdout is not None
+    assert script.stdout.readline() == b"ready\n"
+    time.sleep(0.1)
+    script.send_signal(stop)
+    script.stdout.close()
+    assert script.wait(30) != 0
+    files = sorted((tmp_path / path).iterdir()) if path == "runs" else [tmp_path / path]
+    assert [len(t) for file in files for t in load_dataset(None, file).trajectories] == rows
+    assert not [name for name in os.listdir(tmp_path) if ".part" in name]
+
+
+def test_an_environment_let_go_is_written(tmp_path):
+    env = RecordTrajectories(Counter(), tmp_path / "x.npz")
+    _steps(env, 2)
+    del env
+    assert len(load_dataset(None, tmp_path / "x.npz").trajectories[0]) == 3
+
+
+def test_a_write_that_failed_can_be_tried_again(tmp_path):
+    (tmp_path / "folder").write_text("a file in the way")
+    env = RecordTrajectories(Counter(), tmp_path / "folder" / "x.npz")
+    _steps(env, 2)
+    with pytest.raises(UserError, match="cannot write"):
+        env.close()
+    (tmp_path / "folder").unlink()
+    env.close()
+    assert len(load_dataset(None, tmp_path / "folder" / "x.npz").trajectories[0]) == 3
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (spaces.Dict({"a": spaces.Box(0, 1, (2,))}), "FlattenObservation"),
+        (spaces.Discrete(3), "FlattenObservation"),
+        (spaces.Box(0.0, 1.0, (4, 6, 3)), "of bytes with the shape of an image"),
+        (spaces.Box(0, 255, (8, 6, 7), np.uint8), "of bytes with the shape of an image"),
+    ],
+)
+def test_observations_that_cannot_be_recorded(space, message):
+    env = Counter()
+    env.observation_space = space
+    with pytest.raises(UserError, match=message):
+        RecordTrajectories(env)
+
+
+def test_what_else_is_refused(tmp_path):
+    env = Counter()
+    env.action_space = spaces.MultiDiscrete([2, 3])
+    with pytest.raises(UserError, match="expected Box or Discrete"):
+        RecordTrajectories(env)
+    with pytest.raises(UserError, match="sample_time is -1; expected seconds per step"):
+        RecordTrajectories(Counter(), sample_time=-1)
+    many = gymnasium.make_vec("Pendulum-v1", 2)
+    with pytest.raises(UserError, match="record them one by one"):
+        RecordTrajectories(many)
+    many.close()
+    (tmp_path / "x.npz").write_text("dear to somebody")
+    with pytest.raises(UserError, match=r"x\.npz exists already"):
+        RecordTrajectories(Counter(), tmp_path / "x.npz")
+
+
+def test_steps_that_cannot_be_recorded():
+    env = RecordTrajectories(Counter())
+    with pytest.raises(UserError, match="no step was recorded"):
+        env.dataset()
+    with pytest.raises(UserError, match="call reset first"):
+        env.step(np.zeros(1))
+    _steps(env, 5)
+    with pytest.raises(UserError, match="call reset first"):
+        env.step(np.zeros(1))
+    env.reset()
+    for action in (np.zeros(2), np.array([np.nan])):
+        with pytest.raises(UserError, match="expected 1 finite numbers"):
+            env.step(action)
+    env.env._obs = lambda value: np.array([np.inf, 0.0])
+    with pytest.raises(UserError, match="observed an infinite value"):
+        env.step(np.zeros(1))
+    with pytest.raises(UserError, match="call reset first"):  # a step is missing: no further one may follow
+        env.step(np.zeros(1))
+    del env.env._obs
+    _steps(env, 2)
+    env.env._obs = lambda value: np.zeros(3)
+    with pytest.raises(UserError, match=r"observed shape \(3,\)"):
+        env.step(np.zeros(1))
+    assert [len(t) for t in env.dataset().trajectories] == [6, 3]
+    del env.env._obs
+    env.reset()
+    env.env.step = lambda action: (np.zeros(2), np.inf, False, False, {})
+    with pytest.raises(UserError, match="the reward inf"):
+        env.step(np.zeros(1))
+
+
+# Policies
+
+
+def test_an_episode_depends_on_its_number_and_the_seed_alone():
+    few, more = (record("Pendulum-v1", episodes=n, steps=20, seed=4).trajectories for n in (2, 3))
+    other = record("Pendulum-v1", episodes=1, steps=20, seed=5).trajectories
+    for a, b in zip(few, more, strict=False):
+        np.testing.assert_array_equal(a.obs, b.obs)
+        np.testing.assert_array_equal(a.actions, b.actions)
+    assert len({t.obs.tobytes() for t in (*more, *other)}) == len({t.actions.tobytes() for t in (*more, *other)}) == 4
+    assert [len(t) for t in more] == [21] * 3
+
+
+def test_policies_do_what_they_say(tmp_path, monkeypatch):
+    assert not record("Pendulum-v1", "zero", 1, 10).trajectories[0].actions.any()
+    np.testing.assert_array_equal(record("CartPole-v1", "zero", 1, 5).trajectories[0].actions, [[1, 0]] * 6)
+    own = record("Pendulum-v1", lambda obs: -obs[2:], 1, 10).trajectories[0]
+    np.testing.assert_array_equal(own.actions[:-1, 0], -own.obs[:-1, 2])
+    (tmp_path / "my_policies.py").write_text(
+        "def act(obs):\n    return -obs[2:]\n\n\ndef fall(obs):\n    return 1 / 0\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    given = {"env": "Pendulum-v1", "episodes": "1", "steps": "10", "seed": "0"}
+    made = record_data({**given, "policy": "my_policies:act", "output": "own.npz"})
+    np.testing.assert_array_equal(made.trajectories[0].obs, own.obs)
+    np.testing.assert_array_equal(load_dataset(None, "own.npz").trajectories[0].actions, own.actions)
+    assert str(tmp_path) not in sys.path
+    with pytest.raises(UserError, match="policy my_policies:fall failed: ZeroDivisionError"):
+        record_data({**given, "policy": "my_policies:fall", "output": "x.npz"})
+    assert sorted(path.name for path in Path().glob("*.npz")) == ["own.npz"]
+
+
+def test_an_interrupted_command_keeps_what_it_has(tmp_path):
+    count = iter(range(30))
+
+    def act(obs):
+        if next(count) == 25:
+            raise KeyboardInterrupt
+        return np.zeros(1, np.float32)
+
+    with pytest.raises(KeyboardInterrupt):
+        record("Pendulum-v1", act, 5, 10, output=tmp_path / "x.npz")
+    assert [len(t) for t in load_dataset(None, tmp_path / "x.npz").trajectories] == [11, 11, 6]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"output": "x.npz"}, "record needs env=ID"),
+        ({"env": "Pendulum-v1"}, r"record needs output=FILE\.npz"),
+        ({"env": "Pendulum-v1", "output": "x.csv"}, r"ends in \.npz"),
+        ({"env": "Pendulum-v9", "output": "x.npz"}, "cannot make the environment 'Pendulum-v9'"),
+        ({"env": "no_such_module:It-v0", "output": "x.npz"}, "no_such_module"),
+        ({"env": "Pendulum-v1", "output": "x.npz", "episodes": "many"}, "episodes=many is no whole number"),
+        ({"env": "Pendulum-v1", "output": "x.npz", "steps": "0"}, "expected at least 1"),
+        ({"env": "Pendulum-v1", "output": "x.npz", "policy": "randon"}, "unknown policy 'randon': did you mean random"),
+        ({"env": "Pendulum-v1", "output": "x.npz", "policy": "nowhere:act"}, "cannot import policy nowhere:act"),
+        ({"env": "Pendulum-v1", "output": "x.npz", "policy": "math:pi"}, "expected a function"),
+    ],
+)
+def test_the_users_mistakes_write_nothing(tmp_path, monkeypatch, options, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=message):
+        record_data(options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_endless_environment_needs_a_number_of_steps(monkeypatch):
+    gymnasium.register("Counter-v0", Counter)
+    try:
+        with pytest.raises(UserError, match=r"may never end.*steps=N"):
+            record("Counter-v0")
+        assert len(record("Counter-v0", "zero", 1, 3).trajectories[0]) == 4
+    finally:
+        del gymnasium.registry["Counter-v0"]
+
+
+def test_without_gymnasium_it_says_what_to_install(monkeypatch):
+    for module in ("mts3.data.record", "mts3.data.recording", "mts3.data.spaces"):
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    with pytest.raises(UserError, match=r'needs gymnasium; install it with pip install "mts3\[sim\]"'):
+        importlib.import_module("mts3.data.record")
+
+
+def test_the_example_records(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(Path(__file__).parents[2] / "examples" / "record_env.py"))
+    assert [len(t) for t in load_dataset(None, "pendulum.npz").trajectories] == [201] * 20
