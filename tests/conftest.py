@@ -20,6 +20,7 @@ install_import_hook(
     "beartype.beartype",
 )
 
+import pytest
 import torch
 from hypothesis import settings
 
@@ -28,3 +29,11 @@ torch.set_num_threads(1)
 # A busy machine is not a failure; the same examples everywhere are.
 settings.register_profile("mts3", deadline=None, derandomize=True, max_examples=50, database=None)
 settings.load_profile("mts3")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _generated_sets_of_the_tests(tmp_path_factory: pytest.TempPathFactory):
+    """No test writes to the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MTS3_CACHE", str(tmp_path_factory.mktemp("generated")))
+        yield

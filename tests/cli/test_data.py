@@ -1,13 +1,25 @@
+import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mts3.cli.config import composed
+from mts3.cli.experiment import load_experiment
 from mts3.data import DATASETS, load_dataset, save_dataset
-from mts3.data.generators import generate_bouncing_balls
+from mts3.data.generators import GENERATED, generate_bouncing_balls
+from mts3.errors import UserError
 from tests.cli.conftest import Command
 
 CSV = "stamp,position,throttle\n" + "".join(f"{0.5 * i},{i % 7},{-i % 3}\n" for i in range(40))
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's generated sets are kept."""
+    monkeypatch.setenv("MTS3_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 def test_list_names_every_set_with_its_size(mts3: Command) -> None:
@@ -27,6 +39,55 @@ def test_show_prints_the_channels_and_draws_them(mts3: Command) -> None:
     assert Path("plaza1.png").read_bytes().startswith(b"\x89PNG")
     assert mts3("data", "show", "arm.npz", "output=pictures/arm.png").code == 0
     assert Path("pictures/arm.png").is_file()
+
+
+def test_make_keeps_a_set_and_finds_it_the_next_time(mts3: Command, cache: Path) -> None:
+    first = mts3("data", "make", "three_scales", "seed=3", "output=copies/mine.npz")
+    assert first.code == 0
+    (path,) = cache.iterdir()
+    assert first.err == f"generating three_scales (size small, seed 3): 60 episodes, kept in {path}\n"
+    assert "three_scales: 60 trajectories, 72000 rows of 2 observations and 2 actions every 1 s" in first.out
+    assert "\nslow_push " in first.out
+    assert first.out.splitlines()[-2:] == [f"file: {path}", "copy: copies/mine.npz"]
+    assert Path("copies/mine.npz").read_bytes() == path.read_bytes()
+    again = mts3("data", "make", "three_scales", "size=small", "seed=3")
+    assert (again.code, again.err) == (0, "")
+    assert again.out.splitlines()[-1] == f"file: {path} (it was there already)"
+    assert mts3("data", "show", "three_scales", "seed=3").err == ""  # read, not made
+    assert list(cache.iterdir()) == [path]
+
+
+def test_list_shows_every_size_and_makes_none(mts3: Command, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _two_sizes("three_scales", monkeypatch)
+    # By this way, as mts3.data.describe is a function as well.
+    monkeypatch.setattr(importlib.import_module("mts3.data.describe"), "DATASETS", ("three_scales",))
+    lines = mts3("data", "list").out.splitlines()
+    assert [line.partition(" trajectories")[0].split() for line in lines] == [
+        ["three_scales", "3"],
+        ["three_scales", "size=large", "5"],
+    ]
+    assert not cache.exists()
+
+
+def test_a_preset_chooses_size_and_seed(mts3: Command, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _two_sizes("three_scales", monkeypatch)
+    config = composed(["data=three_scales"]).config
+    assert len(load_experiment(config).dataset.trajectories) == 3
+    config["data"] |= {"size": "large", "seed": 7}
+    assert len(load_experiment(config).dataset.trajectories) == 5
+    assert sorted(path.name.rsplit("-", 1)[0] for path in cache.iterdir()) == [
+        "three_scales-large-7",
+        "three_scales-small-0",
+    ]
+    config["data"]["size"] = "huge"
+    with pytest.raises(UserError, match="data set 'three_scales' has no size 'huge'; choose from: small, large"):
+        load_experiment(config)
+
+
+def _two_sizes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = replace(GENERATED[name].recipes["small"], episodes=3)
+    sizes = {"small": small, "large": replace(small, episodes=5)}
+    monkeypatch.setitem(GENERATED, name, GENERATED[name]._replace(recipes=sizes))
 
 
 def test_images_are_one_row_and_a_picture(mts3: Command) -> None:
@@ -62,13 +123,22 @@ def test_a_sample_time_stands_in_for_a_time_column(mts3: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "what about data? say mts3 data list, show, import"),
+        ([], "what about data? say mts3 data list, make, show, check, import, record"),
         (["shwo"], "unknown action 'shwo': did you mean show"),
         (["list", "plaza1"], "list takes nothing"),
         (["show"], "show takes one name or file, got 0"),
         (["show", "plaza2"], "unknown data set 'plaza2': did you mean plaza1"),
         (["show", "nowhere.csv"], "nowhere.csv"),
         (["show", "plaza1", "ouptut=x.png"], "unknown option 'ouptut': did you mean output"),
+        (["make"], "make takes the name of one generated set, got 0"),
+        (["make", "soil"], "data set 'soil' is recorded, not generated; make takes one of: arm_payload, "),
+        (["make", "three_scale"], "unknown generated data set 'three_scale': did you mean three_scales"),
+        (["make", "three_scales", "size=big"], "data set 'three_scales' has no size 'big'; choose from: small"),
+        (["make", "three_scales", "seed=one"], "seed=one is no whole number"),
+        (["make", "three_scales", "seed=-1"], "seed=-1 is no whole number"),
+        (["make", "three_scales", "output=x.csv"], "output is x.csv; expected a name that ends in .npz"),
+        (["make", "three_scales", "obs=y1"], "unknown option 'obs'"),
+        (["show", "soil", "size=small"], "data set 'soil' has no size and no seed to choose"),
         (["import", "one.csv"], "import needs output=FILE.npz"),
         (["import", "output=x.npz"], "no file to import"),
         (["import", "one.csv", "output=x.npz"], "which columns of one.csv are observations"),
@@ -77,7 +147,9 @@ def test_a_sample_time_stands_in_for_a_time_column(mts3: Command) -> None:
         (["import", "empty.csv", "output=x.npz", "obs=position"], "empty.csv"),
     ],
 )
-def test_the_users_mistakes_are_one_line_and_write_nothing(mts3: Command, arguments: list[str], message: str) -> None:
+def test_the_users_mistakes_are_one_line_and_write_nothing(
+    mts3: Command, cache: Path, arguments: list[str], message: str
+) -> None:
     Path("one.csv").write_text(CSV)
     Path("empty.csv").write_text("")
     refused = mts3("data", *arguments)
@@ -85,3 +157,4 @@ def test_the_users_mistakes_are_one_line_and_write_nothing(mts3: Command, argume
     assert refused.line.startswith("mts3 data: ")
     assert message in refused.line
     assert not list(Path().glob("x.*"))
+    assert not cache.exists()

@@ -1,21 +1,25 @@
-"""Generated sets: the same bytes every time, a hidden payload that matters, an optimum that is one."""
+"""Generated sets: what all of them promise, a hidden payload that matters, an optimum that is one."""
 
+import importlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from mts3.data import SequenceDataset, describe, describe_known, fit_normalizer, load_dataset, split
+from mts3.data import SequenceDataset, Trajectory, describe, describe_known, fit_normalizer, load_dataset, split
 from mts3.data.generators import (
     GENERATED,
+    Generated,
     arm_payload,
     generate_arm_payload,
     generate_three_scales,
     optimal_prediction,
     three_scales,
 )
+from mts3.errors import UserError
 from mts3.gaussian import textbook
 from mts3.models import Linear, Persistence
 from mts3.train import fit_linear
@@ -26,18 +30,55 @@ def arms() -> arm_payload.Episodes:
     return arm_payload.simulate(80, 121, seed=1)
 
 
-# Both sets
+# All sets
 
 
-@pytest.mark.parametrize("name", ["arm_payload", "three_scales"])
+@pytest.fixture(params=GENERATED)
+def name(request, monkeypatch, tmp_path) -> str:
+    """A set, with few and short episodes, and a cache of the test's own."""
+    found = GENERATED[request.param]
+    few = {size: replace(recipe, episodes=3, rows=20) for size, recipe in found.recipes.items()}
+    monkeypatch.setenv("MTS3_CACHE", str(tmp_path))
+    # Reading the others takes time. By this way, as mts3.data.describe is a function as well.
+    monkeypatch.setattr(importlib.import_module("mts3.data.describe"), "DATASETS", (request.param,))
+    monkeypatch.setitem(GENERATED, request.param, found._replace(recipes=few))
+    return request.param
+
+
+def made(generated: Generated, numbers: range, seed: int = 0) -> list[Trajectory]:
+    try:
+        return generated.make_episodes(generated.recipes["small"], numbers, seed)
+    except UserError as error:
+        if "mts3[sim]" not in str(error):
+            raise
+        pytest.skip(str(error))
+
+
+def content(trajectories: list[Trajectory]) -> list[bytes]:
+    return [t.name.encode() + t.obs.tobytes() + t.actions.tobytes() for t in trajectories]
+
+
 def test_what_is_listed_is_what_is_generated(name):
+    recipe = GENERATED[name].recipes["small"]
+    made(GENERATED[name], range(1))  # skips this test where there is no simulator
     dataset = load_dataset(name)
     assert dict(describe_known())[name] == describe(dataset)
-    recipe = GENERATED[name].recipe
-    assert {len(t) for t in dataset.trajectories} == {recipe.rows}
-    assert len(recipe.obs_units) == dataset.obs_dim
-    assert (recipe.name, dataset.name) == (name, name)
+    assert [len(t) for t in dataset.trajectories] == [recipe.rows] * 3
+    assert len(recipe.obs_units) == (dataset.obs_dim if dataset.image_shape is None else 0)
+    assert dataset.attribution.startswith("generated: ")
     assert all(np.isfinite(t.obs).all() and np.isfinite(t.actions).all() for t in dataset.trajectories)
+
+
+def test_an_episode_depends_on_the_seed_and_its_number_alone(name):
+    generated = GENERATED[name]
+    before = np.random.get_state()[1].copy()  # noqa: NPY002 - to see that it stays
+    whole = content(made(generated, range(3)))
+    assert content(made(generated, range(2, 3))) + content(made(generated, range(0, 2))) == [whole[2], *whole[:2]]
+    assert len({*whole, *content(made(generated, range(3), seed=1))}) == 6
+    assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
+
+
+# The first sets, made by functions of episodes and rows
 
 
 def test_the_seed_decides_every_byte_and_the_global_one_is_left_alone():

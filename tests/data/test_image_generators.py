@@ -24,7 +24,7 @@ def test_the_same_seed_gives_the_same_bits_and_nobodys_generator_moves(make):
     assert one.trajectories[0].obs.tobytes() != other.trajectories[0].obs.tobytes()
     assert one.image_shape == (1, 24, 24)
     assert one.trajectories[0].obs.shape == (20, 576)
-    recipe = GENERATED[one.name].recipe
+    recipe = GENERATED[one.name].recipes["small"]
     assert (recipe.obs_dim, len(recipe.action_names)) == (one.obs_dim, one.action_dim)
 
 

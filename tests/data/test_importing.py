@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mts3.data import DATASETS, describe, describe_channels, describe_known, import_files, load_dataset, save_dataset
+from mts3.data.importing import import_with_notes
 from mts3.errors import UserError
 
 
@@ -33,6 +34,26 @@ def test_files_of_one_name_stay_apart(tmp_path):
     names = [t.name for t in import_files(files, tmp_path / "all.npz").trajectories]
     assert len(set(names)) == 2
     assert all(name.startswith("log") for name in names)
+
+
+def test_what_was_understood_is_said_once_for_files_understood_alike(tmp_path):
+    np.savez(tmp_path / "stack.npz", obs=np.ones((2, 5, 1)), u=np.ones((2, 5, 1)))
+    files = [_csv(tmp_path / f"{name}.csv", header="obs_0,action_u,note") for name in ("one", "two", "three")]
+    for file in files:
+        file.write_text("".join(f"{line},x\n" if i else line + "\n" for i, line in enumerate(file.read_text().split())))
+    dataset, lines = import_with_notes(files, tmp_path / "all.npz")
+    assert len(dataset.trajectories) == 3
+    assert lines == [f"{files[0]} and 2 more: CSV with commas; observations obs_0; actions action_u; not used: note"]
+    _, lines = import_with_notes([tmp_path / "stack.npz"], tmp_path / "again.npz")
+    assert lines == [f"{tmp_path / 'stack.npz'}: npz; observations obs; no actions"]
+
+
+def test_a_data_set_of_ours_takes_a_sampling_time_and_no_other_mapping(tmp_path, dataset):
+    path = save_dataset(dataset, tmp_path / "toy.npz")
+    faster = import_files([path], tmp_path / "faster.npz", {"sample_time": 0.05})
+    assert (faster.sample_time, len(faster.trajectories), faster.obs_names) == (0.05, 10, dataset.obs_names)
+    with pytest.raises(UserError, match="says itself what its columns are"):
+        import_files([path], tmp_path / "x.npz", {"obs": "obs"})
 
 
 def test_files_that_do_not_fit_together(tmp_path):
@@ -82,6 +103,6 @@ def test_known_sets_are_listed_with_what_to_do_for_those_not_at_hand(tmp_path, m
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("mts3.data.pam.SOURCE_CHECKOUT", tmp_path)
     known = dict(describe_known())
-    assert tuple(known) == DATASETS
+    assert {name.split()[0] for name in known} == set(DATASETS)
     assert "data.path=FILE" in known["pam"]
     assert known["soil"].rows == 26304

@@ -1,6 +1,7 @@
 """Data sets by name, what the package ships, and files that are not there."""
 
 import json
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from mts3.data import DATASETS, SequenceDataset, fit_normalizer, leave_out_short, load_dataset, split
+from mts3.data.generators import GENERATED
 from mts3.data.pam import pressure_set_point
 from mts3.errors import UserError
 
@@ -39,9 +41,24 @@ def test_presets_and_names_agree_and_hold_the_same_keys():
     folder = resources.files("mts3") / "configs" / "data"
     names = {entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")}
     assert names == {*DATASETS, "file"}
-    keys = {frozenset(_preset(name)) for name in names}
-    assert len(keys) == 1
     assert all(_preset(name)["name"] == name for name in names)
+    # The first generated sets have one size; another key in their presets would make finished runs look different.
+    sized = GENERATED.keys() - {"arm_payload", "bouncing_balls", "pendulum_images", "three_scales", "truck_load"}
+    assert {name for name in GENERATED if len(GENERATED[name].recipes) > 1} <= sized
+    usual = set(_preset("file"))
+    assert all(set(_preset(name)) == usual | ({"size", "seed"} if name in sized else set()) for name in names)
+    assert all((_preset(name)["size"], _preset(name)["seed"]) == ("small", 0) for name in sized)
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_episodes_are_long_enough_for_their_presets(name):
+    preset, recipes = _preset(name), GENERATED[name].recipes
+    assert next(iter(recipes)) == "small"
+    assert all(recipe.rows > preset["sequence_len"] for recipe in recipes.values())
+    assert preset["context_len"] % preset["window_len"] == 0
+    assert (
+        len({replace(recipe, episodes=1, rows=1) for recipe in recipes.values()}) == 1
+    )  # sizes differ in nothing else
 
 
 def test_shipped_sources_are_credited():
@@ -60,6 +77,7 @@ def test_shipped_sources_are_credited():
         ("soil", "my.csv", None, "takes no path.*data=file data.path=my.csv"),
         ("three_scales", "my.csv", None, "is generated and takes no path"),
         ("soil", None, {"obs": "x"}, "has its own columns"),
+        ("three_scales", None, {"obs": "x"}, "has its own columns"),
     ],
 )
 def test_names_and_paths_that_do_not_work(name, path, columns, words):

@@ -78,6 +78,16 @@ def test_delimiters_byte_order_mark_and_words_for_missing(tmp_path, delimiter):
     np.testing.assert_allclose(obs.ravel(), [np.nan, np.nan, 2, np.nan, 1e-3])
 
 
+def test_irregular_times_are_resampled_where_asked(tmp_path, suffix):
+    table = {"t": [0.0, 1.01, 1.98, 5.0, 6.0], "obs_a": [0.0, 1.0, 2.0, 5.0, 6.0], "u_1": [1.0, 2.0, 3.0, 4.0, 5.0]}
+    path = _write(tmp_path / f"log{suffix}", table)
+    (trajectory,) = load_dataset(None, path, {"time": "t", "resample": True, "sample_time": 1}).trajectories
+    np.testing.assert_array_equal(trajectory.obs.ravel(), [0, 1, 2, np.nan, np.nan, 5, 6])
+    assert trajectory.actions.ravel().tolist() == [1, 2, 3, 3, 3, 4, 5]  # held in the gap
+    first, second = load_dataset(None, path, {"time": "t", "resample": True, "max_gap": 2.5}).trajectories
+    assert (first.name, second.name) == ("log[0:3]", "log[3:5]")
+
+
 def test_interleaved_trajectories_are_sorted_out(tmp_path, suffix):
     table = {"id": [1, 2, 1, 2], "obs_a": [10.0, 20.0, 11.0, 21.0]}
     dataset = load_dataset(None, _write(tmp_path / f"log{suffix}", table), {"trajectory": "id"})
@@ -97,10 +107,15 @@ def test_interleaved_trajectories_are_sorted_out(tmp_path, suffix):
         ({}, {"obs": "y", "time": ["t"]}, "expected the name of one column"),
         ({}, {"obs": "y", "sample_time": -1}, "sample_time=-1"),
         ({}, {"obs": "y", "time": "note"}, "expected seconds, or dates"),
-        ({}, {"obs": "y", "time": "t"}, "irregular times, 1 of 4 steps .* row 3 .*resample first"),
-        ({"t": [0.0, 0.5, 0.5, 7.0, 7.5]}, MAPPING, "goes from 0.5 to 0.5 at row 2; expected it to increase"),
+        ({}, {"obs": "y", "time": "t"}, "irregular times, 1 of 4 steps .* row 3 .*data.columns.resample=true"),
+        ({"t": [0.0, 0.5, 0.5, 7.0, 7.5]}, MAPPING, "rows 1 and 2 have the same time, 0.5; .*resample=true"),
+        ({"t": [0.0, 0.5, 0.4, 7.0, 7.5]}, MAPPING, "goes from 0.5 to 0.4 at row 2; expected it to increase"),
         ({"t": [0.0, 0.5, None, 7.0, 7.5]}, MAPPING, "time in row 2 is missing"),
-        ({"t": [0.0, 0.5, 1.0, 7.0, 9.0]}, MAPPING, "sampled every 0.5 to 2 s"),
+        ({"t": [0.0, 0.5, 1.0, 7.0, 9.0]}, MAPPING, "sampled every 0.5 to 2 s; .*resample=true"),
+        ({}, {"obs": "y", "resample": True}, "no times to resample by; name their column"),
+        ({}, {"obs": "y", "resample": "yes"}, "resample='yes'; expected true or false"),
+        ({}, {"obs": "y", "max_gap": 3}, "max_gap=3 goes with resample=true"),
+        ({}, {"obs": "y", "sample_time": True}, "sample_time=True; expected seconds"),
         ({"y": [None] * 5}, MAPPING, "'y' is NaN in every row"),
         ({"u": [0.0, None, 0.0, 1.0, 1.0]}, MAPPING, "actions of trajectory 'b' are NaN or infinite in row 1"),
         ({"y": [1.0, float("inf"), 1.0, 1.0, 1.0]}, MAPPING, "infinite in row 1, channel 1"),

@@ -173,7 +173,7 @@ def run_all(plan: list[Planned]) -> list[int]:
 def _outcome(run: Planned, code: int) -> Run:
     data = run.config["data"]
     return Run(
-        data_name(data["name"], data["path"]),
+        data_name(data["name"], data["path"], data.get("size")),
         run.config["label"],
         run.config["seed"],
         str(run.run_dir),

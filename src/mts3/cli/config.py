@@ -24,9 +24,11 @@ GROUPS = {"data": "data set", "model": "model", "ablation": "ablation", "trainer
 T = TypeVar("T")
 
 
-def data_name(name: str, path: str | None) -> str:
-    """ "robot" for data.path=logs/robot.csv, so that runs on different files do not share a folder."""
-    return Path(path).stem if name == "file" and path else name
+def data_name(name: str, path: str | None, size: str | None = None) -> str:
+    """ "robot" for data.path=logs/robot.csv, "maze2d_paper" for that size: runs on different data share no folder."""
+    if name == "file" and path:
+        return Path(path).stem
+    return name if size in (None, "small") else f"{name}_{size}"
 
 
 def run_label(model: str, ablation: str, target: str) -> str:

@@ -1,11 +1,15 @@
-"""`mts3 data`: list, show and import data sets."""
+"""`mts3 data`: list, make, show, check, import and record data sets."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+from mts3.cli.data_check import check
+from mts3.cli.data_record import OPTIONS as RECORD_OPTIONS
+from mts3.cli.data_record import record_data
 from mts3.cli.table import print_table
 from mts3.data import (
     DATASETS,
@@ -14,14 +18,29 @@ from mts3.data import (
     describe,
     describe_channels,
     describe_known,
-    import_files,
+    import_with_notes,
     load_dataset,
+    names_a_set,
 )
+from mts3.data.cache import cached
+from mts3.data.columns import KEYS, REPAIRS
+from mts3.data.generators import GENERATED
 from mts3.errors import UserError, unknown_name
+from mts3.files import write_aside
 
-ACTIONS = ("list", "show", "import")
-_COLUMNS = ("obs", "actions", "reward", "time", "trajectory", "sample_time")
+_COLUMNS = KEYS  # of the mapping
+_NUMBERS = ("sample_time", "max_gap")
 _LISTS = ("obs", "actions")
+# What may follow each action as KEY=VALUE.
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "list": (),
+    "make": ("size", "seed", "output"),
+    "show": ("output", "size", "seed", *_COLUMNS),
+    "check": ("output", "window_len", *_COLUMNS),
+    "import": ("output", *_COLUMNS),
+    "record": RECORD_OPTIONS,
+}
+ACTIONS = tuple(_OPTIONS)
 
 
 def data(arguments: list[str]) -> None:
@@ -35,19 +54,33 @@ def data(arguments: list[str]) -> None:
             raise UserError(f"what about data? say mts3 data {', '.join(ACTIONS)}; see mts3 data --help")
         raise unknown_name("action", arguments[0], ACTIONS)
     action, rest = arguments[0], arguments[1:]
-    names, options = _split_options(rest, () if action == "list" else ("output", *_COLUMNS))
+    names, options = _split_options(rest, _OPTIONS[action])
     if action == "list":
         if names:
             raise UserError(f"list takes nothing, got '{names[0]}'; try mts3 data show {names[0]}")
         _list()
+    elif action == "make":
+        if len(names) != 1:
+            raise UserError(f"make takes the name of one generated set, got {len(names)}; see mts3 data --help")
+        _make(names[0], options)
     elif action == "show":
         if len(names) != 1:
             raise UserError(f"show takes one name or file, got {len(names)}; see mts3 data --help")
         _show(names[0], options)
+    elif action == "check":
+        if len(names) != 1:
+            raise UserError(f"check takes one name or file, got {len(names)}; see mts3 data --help")
+        check(names[0], options)
+    elif action == "record":
+        if names:
+            raise UserError(f"record takes no name, got '{names[0]}'; see mts3 data --help")
+        print_summary(record_data(options))
+        print(f"file: {options['output']}")
     else:
         if "output" not in options:
             raise UserError("import needs output=FILE.npz, the file to write")
-        dataset = import_files(names, options.pop("output"), options or None)
+        dataset, lines = import_with_notes(names, options.pop("output"), options or None)
+        print("\n".join(lines))
         print_summary(dataset)
 
 
@@ -66,15 +99,33 @@ def print_summary(dataset: Dataset) -> None:
 
 
 def _list() -> None:
-    width = max(map(len, DATASETS))
-    for name, summary in describe_known():
+    known = describe_known()
+    width = max(len(name) for name, _ in known)
+    for name, summary in known:
         print(f"{name:{width}} {summary if isinstance(summary, str) else f'{_size(summary)}; {summary.attribution}'}")
+
+
+def _make(name: str, options: dict[str, Any]) -> None:
+    if name in DATASETS and name not in GENERATED:
+        raise UserError(f"data set '{name}' is recorded, not generated; make takes one of: {', '.join(GENERATED)}")
+    wanted = cached(name, options.get("size"), options.get("seed"))
+    output = Path(options["output"]) if "output" in options else None
+    if output is not None and output.suffix != ".npz":
+        raise UserError(f"output is {output}; expected a name that ends in .npz")
+    kept = wanted.load()
+    print_summary(wanted.make() if kept is None else kept)
+    print(f"file: {wanted.path}" if kept is None else f"file: {wanted.path} (it was there already)")
+    if output is not None:
+        with write_aside(output) as aside:
+            shutil.copyfile(wanted.path, aside)
+        print(f"copy: {output}")
 
 
 def _show(name: str, options: dict[str, Any]) -> None:
     output = Path(options.pop("output", f"{Path(name).stem}.png"))
-    by_name = name in DATASETS or not (Path(name).suffix or Path(name).exists())
-    dataset = load_dataset(name) if by_name else load_dataset(None, name, options or None)
+    version = {key: options.pop(key) for key in ("size", "seed") if key in options}
+    by_name = names_a_set(name)
+    dataset = load_dataset(name, **version) if by_name else load_dataset(None, name, options or None, **version)
     from mts3.plot import show_dataset
 
     show_dataset(dataset, output)
@@ -107,9 +158,17 @@ def _split_options(arguments: list[str], known: tuple[str, ...]) -> tuple[list[s
 def _value(key: str, text: str) -> Any:
     if key in _LISTS:
         return [part for part in re.split(r"\s*,\s*", text.strip().removeprefix("[").removesuffix("]")) if part]
-    if key == "sample_time":
+    if key == "seed":
+        if not text.isdecimal():
+            raise UserError(f"seed={text} is no whole number >= 0")
+        return int(text)
+    if key in _NUMBERS:
         try:
             return float(text)
         except ValueError:
-            raise UserError(f"sample_time={text} is no number; give seconds per step") from None
+            raise UserError(f"{key}={text} is no number; give seconds") from None
+    if key in REPAIRS:
+        if text not in ("true", "false"):
+            raise UserError(f"{key}={text}; expected true or false")
+        return text == "true"
     return text

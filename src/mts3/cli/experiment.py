@@ -45,7 +45,8 @@ def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None
             f"expected 1 <= data.window_len <= data.context_len < data.sequence_len, got {window_len}, {context_len} "
             f"and {sequence_len}: observe at least a window and leave steps to predict"
         )
-    dataset = load_dataset(data["name"], data["path"], data["columns"])
+    # Most presets have no size and no seed of the data.
+    dataset = load_dataset(data["name"], data["path"], data["columns"], data.get("size"), data.get("seed"))
     min_length = context_len + 1  # at least one row after the context, to be predicted
     dataset, left_out = leave_out_short(dataset, min_length, data["skip_short"])
     if left_out:

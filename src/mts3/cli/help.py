@@ -11,8 +11,8 @@ Train a model, evaluate it on the test part, and write a run folder: config.yaml
 (the best weights), last.ckpt, metrics.json, horizon.csv, predictions.npz, plots/ and logs/.
 
   data={data}
-  data.path=FILE              your own npz, CSV or Parquet file (see mts3 data import)
-  data.KEY=VALUE              window_len, context_len, sequence_len, ... (steps)
+  data.path=FILE              your own recording, a file or folder in any known format (see mts3 data --help)
+  data.KEY=VALUE              window_len, context_len, sequence_len, ... (steps); size=paper of some generated sets
   model={model}
   model.ARGUMENT=VALUE        any argument of the model, as in model.transition=modal or model.window_len=[10,60]
   ablation={ablation}
@@ -66,13 +66,24 @@ example: mts3 benchmark data=[soil,tiago] model=[mts3,acrkn] seeds=3
 """
 _DATA = """\
 usage: mts3 data list
-       mts3 data show NAME|FILE [output=PICTURE.png]
+       mts3 data make NAME [size=small] [seed=0] [output=FILE.npz]
+       mts3 data show NAME|FILE [output=PICTURE.png] [size=small] [seed=0]
+       mts3 data check NAME|FILE [output=PICTURE.png] [window_len=STEPS]
        mts3 data import FILE.. output=FILE [obs=[x,y]] [actions=[u]] [time=t] [trajectory=episode]
+       mts3 data record env=ID output=FILE.npz [policy=random] [episodes=N] [steps=N] [seed=N]
 
   list      the data sets by name: channels, trajectories, rows, source
+  make      a generated set, made once and kept in the user's cache (or $MTS3_CACHE); goes on where it was interrupted
   show      the same of one set or file, and a picture of it (default NAME.png)
-  import    npz, CSV and Parquet files -> one npz file for data.path=FILE; obs, actions, time and trajectory name
-            columns, sample_time gives seconds per step where no column does
+  check     what is wrong with a recording, in plain words: irregular times, gaps, stuck sensors, outliers, ...; and a
+            picture of it (default NAME-check.png)
+  import    files in any known format -> one npz file for data.path=FILE. Contents tell the format: npz, CSV, Parquet,
+            HDF5 (D4RL, Minari), benchmark pickles, folders of LeRobot and Minari, minari:ID. What was taken as what is
+            printed. obs, actions, reward, time and trajectory name columns, sample_time gives seconds per step where
+            no column does.
+            resample=true brings irregular times onto a grid (max_gap=SECONDS without a row end a trajectory);
+            mask_stuck, mask_outliers and mask_held=true leave such observations out
+  record    let a policy (random, zero, or MODULE:FUNCTION of yours) run in a gymnasium environment
 
 example: mts3 data import log1.csv log2.csv output=robot.npz obs=[x,y] actions=[throttle] time=stamp
 """

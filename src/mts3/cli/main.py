@@ -16,7 +16,7 @@ Learn world models at several time scales from recorded data, and predict far ah
   train       train a model, evaluate it on the test part, write a run folder
   evaluate    evaluate the model of a run folder, on its own test part or on other data
   benchmark   several models on several data sets, with several seeds: tables and a figure
-  data        list, show and import data sets
+  data        list, make, show, check, import and record data sets
 
   mts3 COMMAND --help    what a command takes and writes
   mts3 --version

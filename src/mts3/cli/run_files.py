@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from mts3.data.readers.minari import PREFIX as MINARI_PREFIX
 from mts3.errors import UserError
 from mts3.files import write_aside
 
@@ -128,7 +129,7 @@ def read_config(run_dir: Path) -> dict[str, Any]:
 def absolute_paths(config: dict[str, Any]) -> dict[str, Any]:
     """The configuration with a data path that holds from any folder."""
     path = config["data"]["path"]
-    if path is None:
+    if path is None or path.startswith(MINARI_PREFIX):
         return config
     return config | {"data": config["data"] | {"path": str(Path(path).expanduser().absolute())}}
 

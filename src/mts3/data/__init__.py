@@ -3,8 +3,8 @@
 from mts3.data.batches import batches
 from mts3.data.columns import Columns
 from mts3.data.describe import Channel, Summary, describe, describe_channels, describe_known
-from mts3.data.importing import import_files
-from mts3.data.load import DATASETS, load_dataset
+from mts3.data.importing import import_files, import_with_notes
+from mts3.data.load import DATASETS, load_dataset, names_a_set
 from mts3.data.masks import context_mask, forecast_mask, imputation_mask, random_step_mask
 from mts3.data.native import save_dataset
 from mts3.data.sequences import SequenceDataset
@@ -30,9 +30,11 @@ __all__ = [
     "fit_normalizer",
     "forecast_mask",
     "import_files",
+    "import_with_notes",
     "imputation_mask",
     "leave_out_short",
     "load_dataset",
+    "names_a_set",
     "random_step_mask",
     "save_dataset",
     "split",

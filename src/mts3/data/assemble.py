@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
+from mts3.data.resample import ordered_times
+from mts3.data.resample import resample as resampled
 from mts3.data.trajectory import Dataset, Trajectory, as_float32
 from mts3.errors import UserError
 
 # Clocks jitter; beyond this share of the median step a recording counts as irregular.
 TIME_TOLERANCE = 0.1
+RESAMPLE = "resample with data.columns.resample=true (mts3 data import: resample=true)"
 
 
 def assemble(
@@ -24,6 +29,8 @@ def assemble(
     times: np.ndarray | None,
     sample_time: float | None,
     reward: np.ndarray | None = None,
+    resample: bool = False,
+    max_gap: float | None = None,
 ) -> Dataset:
     """One data set out of the rows of a file.
 
@@ -36,50 +43,61 @@ def assemble(
         times: (R,) seconds; None: no times.
         sample_time: Seconds per step; None takes the median step of `times`, or 1.
         reward: (R,) NaN = not known; None: no reward.
+        resample: Bring irregular times onto a grid of `sample_time`; False refuses them.
+        max_gap: Seconds without a row that end a trajectory when resampling; None: ten steps.
 
     Raises:
-        UserError: for times that do not increase regularly, and for all that Trajectory and Dataset refuse.
+        RefusedRows: a UserError that carries the rows, for times that do not increase regularly (with `resample`: that
+            decrease or are missing), and for all that Trajectory and Dataset refuse.
     """
     if len(obs) == 0:
         raise UserError(f"{path} has a header and no rows; expected at least 2 rows of data")
     # Before the split into trajectories: a float32 array is then kept as it is, its pieces are views.
     obs, actions = as_float32(obs, f"observations in {path}"), as_float32(actions, f"actions in {path}")
-    trajectories, steps = [], []
-    for name, rows in _groups(ids, path.stem):
-        trajectories.append(Trajectory(obs[rows], actions[rows], name, None if reward is None else reward[rows]))
-        if times is not None:
-            steps.append(regular_step(times[rows], f"trajectory '{name}' of {path}"))
-    if steps and not np.allclose(steps, np.median(steps), rtol=TIME_TOLERANCE, atol=0.0):
-        raise UserError(
-            f"trajectories of {path} are sampled every {min(steps):g} to {max(steps):g} s; resample them alike"
+    raw = tuple(
+        RawTrajectory(
+            name,
+            obs[rows],
+            actions[rows],
+            None if times is None else times[rows],
+            None if reward is None else reward[rows],
         )
-    measured = float(np.median(steps)) if steps else 1.0
-    return Dataset(
-        name=path.stem,
-        trajectories=tuple(trajectories),
-        obs_names=obs_names,
-        action_names=action_names,
-        sample_time=sample_time or measured,
+        for name, rows in _groups(ids, path.stem)
     )
+    try:
+        if resample:
+            pieces, step = resampled(raw, sample_time, max_gap)
+        else:
+            pieces, measured = raw, _common_step(raw, path)
+            step = sample_time or measured
+        return Dataset(
+            name=path.stem,
+            trajectories=tuple(Trajectory(p.obs, p.actions, p.name, p.reward) for p in pieces),
+            obs_names=obs_names,
+            action_names=action_names,
+            sample_time=step,
+        )
+    except UserError as error:
+        recording = RawRecording(path.stem, raw, obs_names, action_names, sample_time)
+        where = "" if str(path) in str(error) else f"{path}: "
+        raise RefusedRows(f"{where}{error}", recording) from error
 
 
-def regular_step(times: np.ndarray, where: str) -> float:
-    """The median step of `times` (R,), in seconds.
+def regular_step(trajectory: RawTrajectory, path: Path) -> float:
+    """The median step between the times of a trajectory, in seconds.
 
     Raises:
         UserError: if a time is missing, does not increase, or if a step differs by more than 10 % from the median.
     """
-    missing = np.flatnonzero(~np.isfinite(times))
-    if len(missing):
-        raise UserError(f"{where}: the time in row {missing[0]} is missing; expected a time in every row")
+    times = ordered_times(trajectory)
     steps = np.diff(times)
-    if len(steps) == 0:
-        raise UserError(f"{where} has 1 row; expected at least 2: leave it out or give more data")
-    if (steps <= 0).any():
-        row = int(np.argmax(steps <= 0)) + 1
+    where = f"trajectory '{trajectory.name}' of {path}"
+    if (steps == 0).any():
+        row = int(np.argmax(steps == 0)) + 1
         raise UserError(
-            f"{where}: the time goes from {times[row - 1]:g} to {times[row]:g} at row {row}; expected it to increase: "
-            "sort the rows, or name the column that tells trajectories apart with data.columns.trajectory=NAME"
+            f"{where}: rows {row - 1} and {row} have the same time, {times[row]:g}; expected it to increase: "
+            f"leave one out, {RESAMPLE}, or name the column that tells trajectories apart with "
+            "data.columns.trajectory=NAME"
         )
     median = float(np.median(steps))
     off = np.abs(steps - median) > TIME_TOLERANCE * median
@@ -88,7 +106,7 @@ def regular_step(times: np.ndarray, where: str) -> float:
         raise UserError(
             f"{where}: irregular times, {int(off.sum())} of {len(steps)} steps differ by more than 10 % from "
             f"the median of {median:g} s, first at row {row} ({steps[row - 1]:g} s); expected regular sampling: "
-            "resample first, with NaN observations where nothing was measured"
+            f"{RESAMPLE}, which leaves NaN where nothing was measured"
         )
     return median
 
@@ -109,7 +127,7 @@ def join(datasets: list[Dataset], name: str) -> Dataset:
         if not np.isclose(other.sample_time, first.sample_time, rtol=TIME_TOLERANCE, atol=0.0):
             raise UserError(
                 f"'{first.name}' is sampled every {first.sample_time:g} s and '{other.name}' every "
-                f"{other.sample_time:g} s; resample them alike"
+                f"{other.sample_time:g} s; resample them alike with resample=true sample_time=SECONDS"
             )
     if len(datasets) == 1:
         return replace(first, name=name)
@@ -129,6 +147,19 @@ def join(datasets: list[Dataset], name: str) -> Dataset:
         test_names=tuple(test_names),
         attribution="\n".join(dict.fromkeys(d.attribution for d in datasets if d.attribution)),
     )
+
+
+def _common_step(raw: Sequence[RawTrajectory], path: Path) -> float:
+    """The median step of all trajectories, in seconds; 1 where there are no times."""
+    if raw[0].times is None:
+        return 1.0
+    steps = [regular_step(trajectory, path) for trajectory in raw]
+    if not np.allclose(steps, np.median(steps), rtol=TIME_TOLERANCE, atol=0.0):
+        raise UserError(
+            f"trajectories of {path} are sampled every {min(steps):g} to {max(steps):g} s; expected one rate: "
+            f"{RESAMPLE}"
+        )
+    return float(np.median(steps))
 
 
 def _groups(ids: np.ndarray | None, stem: str) -> list[tuple[str, slice | np.ndarray]]:

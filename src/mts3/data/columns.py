@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mts3.errors import UserError
 
 OBS_PREFIXES = ("obs_", "o_")
 ACTION_PREFIXES = ("action_", "act_", "a_", "u_")
-KEYS = ("obs", "actions", "reward", "time", "trajectory", "sample_time")
+SECONDS = ("sample_time", "max_gap")
+REPAIRS = ("resample", "mask_held", "mask_stuck", "mask_outliers")
+KEYS = ("obs", "actions", "reward", "time", "trajectory", *SECONDS, *REPAIRS)
 EXAMPLE = "data.columns.obs=[NAME,..] data.columns.actions=[NAME,..]"
 
 
 @dataclass(frozen=True)
 class Columns:
-    """A column mapping: names of columns (CSV, Parquet) or of arrays (npz).
+    """A column mapping: names of columns (CSV, Parquet) or of arrays (npz), and what to mend on the way.
+
+    Repairs leave values out and never invent one. Two mappings are equal if they name the same columns: repairs go with
+    every file, also with one that says itself what its columns are.
 
     Attributes:
         obs: Observed channels; () guesses them by name.
@@ -26,6 +31,11 @@ class Columns:
         time: Column with the time in seconds, or dates; None where the file has none.
         trajectory: Column that tells one trajectory from another; None where the file is one recording.
         sample_time: Seconds per step; None takes it from the time column, or 1 where there is none.
+        resample: Bring irregular times onto a grid of `sample_time` (see `mts3.data.resample`); False refuses them.
+        max_gap: With `resample`: seconds without a row that end a trajectory; None: ten steps.
+        mask_held: Observe a slow channel only where it was sampled, not where its last value is repeated.
+        mask_stuck: Do not observe a channel while its sensor is stuck.
+        mask_outliers: Do not observe what jumps away for up to 3 rows and back.
     """
 
     obs: tuple[str, ...] = ()
@@ -34,10 +44,15 @@ class Columns:
     time: str | None = None
     trajectory: str | None = None
     sample_time: float | None = None
+    resample: bool = field(default=False, compare=False)
+    max_gap: float | None = field(default=None, compare=False)
+    mask_held: bool = field(default=False, compare=False)
+    mask_stuck: bool = field(default=False, compare=False)
+    mask_outliers: bool = field(default=False, compare=False)
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any] | Columns | None) -> Columns:
-        """From what a user writes: a dict with some of the keys obs, actions, reward, time, trajectory, sample_time.
+        """From what a user writes: a dict with some of the names of the attributes as keys.
 
         `obs` and `actions` are a name or a list of names; a "*" in a name stands for anything.
 
@@ -53,17 +68,17 @@ class Columns:
         for key in ("reward", "time", "trajectory"):
             if not isinstance(given.get(key, ""), str):
                 raise UserError(f"column mapping {key}={given[key]!r}; expected the name of one column")
-        sample_time = given.get("sample_time")
-        if sample_time is not None and (not isinstance(sample_time, int | float) or not sample_time > 0):
-            raise UserError(f"column mapping sample_time={sample_time!r}; expected seconds per step, > 0")
-        return cls(
-            obs=_names("obs", given.get("obs", ())),
-            actions=_names("actions", given.get("actions", ())),
-            reward=given.get("reward"),
-            time=given.get("time"),
-            trajectory=given.get("trajectory"),
-            sample_time=sample_time,
-        )
+        for key in SECONDS:
+            value = given.get(key, 1)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+                raise UserError(f"column mapping {key}={value!r}; expected seconds, > 0")
+        for key in REPAIRS:
+            if not isinstance(given.get(key, False), bool):
+                raise UserError(f"column mapping {key}={given[key]!r}; expected true or false")
+        if "max_gap" in given and not given.get("resample"):
+            raise UserError(f"max_gap={given['max_gap']:g} goes with resample=true; give both or none")
+        names = {key: _names(key, given.pop(key, ())) for key in ("obs", "actions")}
+        return cls(**names, **given)
 
     def channels(self, available: Sequence[str], where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names of the observed and the action columns among the `available` ones.

@@ -86,13 +86,18 @@ def describe_channels(dataset: Dataset) -> list[Channel]:
 def describe_known() -> list[tuple[str, Summary | str]]:
     """(name, summary) of every set known by name; where one is not at hand, what to do takes the summary's place.
 
-    Nothing is generated for it: what a generated set will hold is known before.
+    Nothing is generated for it: what a generated set will hold is known before. Its further sizes follow it, called
+    "NAME size=SIZE".
     """
     known: list[tuple[str, Summary | str]] = []
     for name in DATASETS:
+        if name in GENERATED:
+            usual, *others = GENERATED[name].recipes.items()
+            known.append((name, _planned(usual[1])))
+            known += [(f"{name} size={size}", _planned(recipe)) for size, recipe in others]
+            continue
         try:
-            ready = name not in GENERATED
-            known.append((name, describe(load_dataset(name)) if ready else _planned(GENERATED[name].recipe)))
+            known.append((name, describe(load_dataset(name))))
         except UserError as error:
             known.append((name, str(error)))
     return known

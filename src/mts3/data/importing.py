@@ -9,7 +9,7 @@ from typing import Any
 from mts3.data.assemble import join
 from mts3.data.columns import Columns
 from mts3.data.native import save_dataset
-from mts3.data.readers import read_file
+from mts3.data.readers import read_with_notes
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
 
@@ -17,12 +17,22 @@ from mts3.errors import UserError
 def import_files(
     files: Sequence[str | Path], output: str | Path, columns: Mapping[str, Any] | Columns | None = None
 ) -> Dataset:
-    """Read files with the same channels, write one npz, and return what it holds.
+    """Read files with the same channels, write one npz, and return what it holds; see `import_with_notes`."""
+    return import_with_notes(files, output, columns)[0]
+
+
+def import_with_notes(
+    files: Sequence[str | Path], output: str | Path, columns: Mapping[str, Any] | Columns | None = None
+) -> tuple[Dataset, list[str]]:
+    """Read files with the same channels, write one npz, and return what it holds and how the files were understood.
 
     Args:
-        files: npz, CSV or Parquet, mixed as you like; each is one trajectory or more.
+        files: In any format that `mts3.data.readers` knows, mixed as you like; each is one trajectory or more.
         output: The npz to write, read later with data.path=OUTPUT; its stem becomes the name of the set.
         columns: Mapping for every file, as in `load_dataset`.
+
+    Returns: The data set, and lines such as "log.csv: CSV with commas; observations x, y; no actions". Files that were
+        understood alike share a line.
 
     Raises:
         UserError: for no file, a file that cannot be used, files that do not fit together, or a full disk.
@@ -30,6 +40,16 @@ def import_files(
     if not files:
         raise UserError("no file to import; expected mts3 data import FILE.. output=NAME.npz")
     mapping = Columns.parse(columns)
-    dataset = join([read_file(file, mapping) for file in files], name=Path(output).stem)
+    datasets: list[Dataset] = []
+    said: dict[str, list[str]] = {}
+    for file in files:
+        reading = read_with_notes(file, mapping)
+        datasets.append(reading.dataset)
+        said.setdefault("; ".join((reading.format, reading.roles, *reading.notes)), []).append(str(file))
+    dataset = join(datasets, name=Path(output).stem)
     save_dataset(dataset, output)
-    return dataset
+    return dataset, [f"{_together(names)}: {line}" for line, names in said.items()]
+
+
+def _together(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"

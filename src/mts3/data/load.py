@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mts3.data.cache import cached
 from mts3.data.columns import Columns
 from mts3.data.generators import GENERATED
 from mts3.data.pam import load_pam
 from mts3.data.readers import read_file
+from mts3.data.readers.minari import PREFIX as MINARI_PREFIX
 from mts3.data.recorded import load_plaza1, load_soil, load_tiago
+from mts3.data.repair import mask_flaws
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError, unknown_name
 
@@ -20,32 +23,62 @@ DATASETS = (*sorted((*SHIPPED, *GENERATED, "pam")),)
 
 
 def load_dataset(
-    name: str | None, path: str | Path | None = None, columns: Mapping[str, Any] | Columns | None = None
+    name: str | None,
+    path: str | Path | None = None,
+    columns: Mapping[str, Any] | Columns | None = None,
+    size: str | None = None,
+    seed: int | None = None,
 ) -> Dataset:
     """The data set `name`, or the one in a file.
 
+    A generated set is made at the first call, which says so on stderr, and read from the user's cache afterwards (see
+    `mts3.data.cache`); those that take seconds as well as those that take minutes.
+
     Args:
         name: One of DATASETS; "file" or None reads `path`.
-        path: npz, CSV or Parquet; for pam its file or folder. None where the name says it all.
+        path: A file or folder in a format that `mts3.data.readers` knows, or minari:ID; for pam its file or folder.
+            None where the name says it all.
         columns: For a file: a dict with some of the keys obs, actions, time, trajectory, sample_time
             (see `Columns.parse`). None guesses by name.
+        size: Of a generated set, as in "small"; None is its usual one.
+        seed: Of a generated set; None is 0.
 
     Raises:
-        UserError: for an unknown name, a path that is missing or not wanted, or a file that cannot be used.
+        UserError: for an unknown name, a path, size or seed that is missing or not wanted, a file that cannot be used,
+            or a generated set that cannot be kept or whose simulator is not installed.
     """
+    if name not in (None, FILE, *DATASETS):
+        raise unknown_name("data set", str(name), (*DATASETS, FILE))
+    if name not in GENERATED and (size is not None or seed is not None):
+        raise UserError(
+            f"{'a file' if name in (None, FILE) else f'data set {name!r}'} has no size and no seed to choose; sets "
+            f"that are generated have: {', '.join(GENERATED)}"
+        )
     if name in (None, FILE):
         if path is None:
             raise UserError(f"which data? Name a set (data={', data='.join(DATASETS)}) or give a file (data.path=FILE)")
         return read_file(path, Columns.parse(columns))
-    if name not in DATASETS:
-        raise unknown_name("data set", str(name), (*DATASETS, FILE))
-    if Columns.parse(columns) != Columns():
+    mapping = Columns.parse(columns)
+    if mapping != Columns() or mapping.resample:
         raise UserError(f"data set '{name}' has its own columns; a column mapping goes with data=file data.path=FILE")
     if name == "pam":
-        return load_pam(path)
+        return mask_flaws(load_pam(path), mapping)
     if path is not None:
         origin = "is generated" if name in GENERATED else "ships in the package"
         raise UserError(
             f"data set '{name}' {origin} and takes no path; for your own file use data=file data.path={path}"
         )
-    return GENERATED[name].generate() if name in GENERATED else SHIPPED[name]()
+    dataset = _load_generated(name, size, seed) if name in GENERATED else SHIPPED[name]()
+    return mask_flaws(dataset, mapping)
+
+
+def names_a_set(text: str) -> bool:
+    """Whether a user who writes this means a set by name, known or misspelt; if not, a file, a folder or minari:ID."""
+    path = Path(text)
+    return text in DATASETS or not (path.suffix or path.exists() or text.startswith(MINARI_PREFIX))
+
+
+def _load_generated(name: str, size: str | None, seed: int | None) -> Dataset:
+    wanted = cached(name, size, seed)
+    kept = wanted.load()
+    return wanted.make() if kept is None else kept

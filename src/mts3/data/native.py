@@ -59,13 +59,14 @@ def from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
     missing = [key for key in (*NUMBERS, *TEXTS) if key not in arrays]
     if missing:
         raise UserError(f"{path} lacks the array '{missing[0]}' of a data set; write it again with `mts3 data import`")
+    _check_kinds(arrays, path)
     version = int(arrays[FORMAT_KEY])
     if version > FORMAT_VERSION:
         raise UserError(f"{path} is in format {version}; this mts3 reads up to {FORMAT_VERSION}: update mts3")
     lengths, names = arrays["lengths"], [str(name) for name in arrays["names"]]
     rows, reward = len(arrays["obs"]), arrays.get("reward")
     uneven = len(arrays["actions"]) != rows or (reward is not None and len(reward) != rows)
-    if len(lengths) != len(names) or lengths.sum() != rows or uneven:
+    if len(lengths) != len(names) or lengths.min(initial=1) < 1 or lengths.sum() != rows or uneven:
         raise UserError(
             f"{path} has {rows} rows of obs, {len(arrays['actions'])} of actions, {len(names)} names and lengths that "
             f"sum to {lengths.sum()}; expected them to agree: write it again"
@@ -92,6 +93,21 @@ def from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
         test_names=_strings(arrays["test_names"]),
         image_shape=None if "image_shape" not in arrays else _shape(arrays["image_shape"], path),
     )
+
+
+def _check_kinds(arrays: dict[str, np.ndarray], path: Path) -> None:
+    """Refuses arrays of another kind or with another number of axes than `save_dataset` writes."""
+    kinds = {FORMAT_KEY: ("iu", 0), "sample_time": ("fiu", 0), "lengths": ("iu", 1), "name": ("U", 0)}
+    kinds |= {"attribution": ("U", 0), "obs": ("fiub", 2), "actions": ("fiub", 2), "reward": ("fiub", 1)}
+    kinds |= {"image_shape": ("iu", 1)}
+    for key, array in arrays.items():
+        # Lists of text that are empty may have been written without a type.
+        kind, axes = kinds.get(key, ("U", 1) if key in TEXTS and array.size else (array.dtype.kind, array.ndim))
+        if array.dtype.kind not in kind or array.ndim != axes:
+            raise UserError(
+                f"array '{key}' of {path} is of type {array.dtype} and shape {array.shape}; expected what "
+                "`mts3 data import` writes: write it again"
+            )
 
 
 def _shape(array: np.ndarray, path: Path) -> tuple[int, int, int]:

@@ -98,7 +98,7 @@ def _strip(axes: Axes, shown: list[Trajectory], kind: str, channel: int, step: f
     for trajectory, colour in zip(shown, colours, strict=False):
         # The last action acts on nothing.
         values = trajectory.obs[:, channel] if kind == "obs" else trajectory.actions[:-1, channel]
-        rows, drawn = _thin(values)
+        rows, drawn = thin(values)
         axes.plot(rows * step, drawn, color=colour, linewidth=0.9)
         # A single observation between two gaps is no line: a dot shows it.
         alone = ~np.isnan(drawn) & np.isnan(np.r_[np.nan, drawn[:-1]]) & np.isnan(np.r_[drawn[1:], np.nan])
@@ -141,7 +141,7 @@ def _time_unit(seconds: float) -> tuple[float, str]:
     return next((entry for entry in reversed(TIME_UNITS) if seconds >= entry[0]), TIME_UNITS[0])
 
 
-def _thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Row numbers and values to draw: all of them, or the least and the largest of each bin where there are many."""
     if len(values) <= 2 * BINS:
         return np.arange(len(values)), values

@@ -1,0 +1,172 @@
+"""Look for flaws in a recording: in its times, its actions, its lengths and each of its channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mts3.data.columns import Columns
+from mts3.data.findings import KINDS, Finding
+from mts3.data.flaws import channel_flaws, gaps
+from mts3.data.load import load_dataset
+from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
+from mts3.data.statistics import RELATIVE_STD_FLOOR
+from mts3.data.time_flaws import GAP_STEPS, time_flaws, usual_step
+from mts3.data.trajectory import Dataset
+
+# Of data=file, where the user says nothing else.
+WINDOW_LEN = 20
+WORDS = {
+    "stuck": "reads one value",
+    "outlier": "jumps away and back",
+    "held": "repeats its last sample",
+    "saturated": "at its largest or smallest value",
+    "reset": "jumps at the end",
+    "wrapped": "jumps by a whole turn",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was looked at and what was found.
+
+    Attributes:
+        recording: The rows, images as their mean brightness.
+        findings: In the order of KINDS, then of the channels and of the trajectories.
+        refused: Why the rows make no data set as they are; "" if they do.
+    """
+
+    recording: RawRecording
+    findings: tuple[Finding, ...]
+    refused: str = ""
+
+
+def check_file(
+    path: str | Path, columns: Mapping[str, Any] | Columns | None = None, window_len: int = WINDOW_LEN
+) -> Checked:
+    """The flaws of a file, also of one that is refused for its rows.
+
+    Args:
+        path, columns: As in `load_dataset`; with repairs, what they leave is looked at.
+        window_len: Steps per window the model will have; shorter trajectories than two and one row are found.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    try:
+        dataset = load_dataset(None, path, columns)
+    except RefusedRows as error:
+        if error.recording is None:
+            raise
+        return Checked(error.recording, find_flaws(error.recording, window_len), str(error))
+    return check_dataset(dataset, window_len)
+
+
+def check_dataset(dataset: Dataset, window_len: int = WINDOW_LEN) -> Checked:
+    """The flaws of a data set; of images those of their mean brightness, such as a video that stands still."""
+    images = dataset.image_shape is not None
+    recording = RawRecording(
+        dataset.name,
+        tuple(
+            RawTrajectory(t.name, t.obs.mean(1, keepdims=True) if images else t.obs, t.actions)
+            for t in dataset.trajectories
+        ),
+        ("brightness",) if images else dataset.obs_names,
+        dataset.action_names,
+        dataset.sample_time,
+    )
+    return Checked(recording, find_flaws(recording, window_len))
+
+
+def find_flaws(recording: RawRecording, window_len: int = WINDOW_LEN) -> tuple[Finding, ...]:
+    """Everything found in a recording, in the order of KINDS."""
+    raw = recording.trajectories
+    findings = [finding for trajectory in raw for finding in time_flaws(trajectory)]
+    findings += _actions(recording)
+    least = 2 * window_len + 1
+    findings += [
+        Finding("short", t.name, "", (), f"{len(t)} rows, expected at least {least}") for t in raw if len(t) < least
+    ]
+    for names, kind in ((recording.obs_names, "obs"), (recording.action_names, "actions")):
+        for channel, name in enumerate(names):
+            values = [getattr(trajectory, kind)[:, channel] for trajectory in raw]
+            findings += _any_channel(raw, name, values)
+            if kind == "obs":
+                findings += _obs_channel(raw, name, values)
+    order = list(KINDS)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.kind)))
+
+
+def _any_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarray]) -> list[Finding]:
+    found = []
+    for trajectory, array in zip(raw, values, strict=True):
+        rows = np.flatnonzero(np.isinf(array))
+        if len(rows):
+            spans = tuple((int(row), int(row) + 1) for row in rows)
+            found.append(Finding("infinite", trajectory.name, name, spans, f"{len(rows)} rows"))
+    seen = np.concatenate([array[np.isfinite(array)] for array in values]).astype(np.float64)
+    if len(seen) > 1 and seen.std() <= RELATIVE_STD_FLOOR * np.abs(seen).max():
+        found.append(Finding("constant", "", name, (), f"{seen[0]:g} throughout"))
+    return found
+
+
+def _obs_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarray]) -> list[Finding]:
+    if all(np.isnan(array).all() for array in values):
+        return [Finding("never_observed", "", name, (), "NaN in every row")]
+    found = []
+    for trajectory, array in zip(raw, values, strict=True):
+        spans = gaps(array)
+        if spans:
+            longest = max(b - a for a, b in spans)
+            words = f"{np.isnan(array).sum()} of {len(array)} rows missing, up to {longest} in a row"
+            found.append(Finding("gap", trajectory.name, name, tuple(spans), words))
+    places = [_places(trajectory) for trajectory in raw]
+    for kind, every in channel_flaws([_put(a, p) for a, p in zip(values, places, strict=True)]).items():
+        for trajectory, place, spans in zip(raw, places, every, strict=True):
+            rows = tuple((int(np.searchsorted(place, a)), int(np.searchsorted(place, b))) for a, b in spans)
+            if rows:
+                total = sum(b - a for a, b in rows)
+                count = f"{len(rows)} times, " if len(rows) > 1 else ""
+                words = f"{WORDS[kind]}: {count}{total} row{'s' if total > 1 else ''} in all"
+                found.append(Finding(kind, trajectory.name, name, rows, words))
+    return found
+
+
+def _actions(recording: RawRecording) -> list[Finding]:
+    """Missing actions; and ends that tell of actions which are one row off."""
+    raw = recording.trajectories
+    if not recording.action_names:
+        return []
+    known = [np.asarray(np.isfinite(t.actions).all(1)) for t in raw]
+    seen = [np.asarray((~np.isnan(t.obs)).any(1)) for t in raw]
+    found: list[Finding] = []
+    if all(len(k) > 1 and not k[0] and k[1:-1].all() for k in known):
+        found.append(Finding("action_first", "", "", ((0, 1),), "the others have one"))
+    else:
+        for trajectory, k in zip(raw, known, strict=True):
+            rows = np.flatnonzero(~k[:-1])
+            if len(rows):
+                spans = tuple((int(row), int(row) + 1) for row in rows)
+                found.append(Finding("action_missing", trajectory.name, "", spans, f"{len(rows)} of {len(k)} rows"))
+    if all(len(s) > 1 and k[-1] and not s[-1] and s[:-1].all() for k, s in zip(known, seen, strict=True)):
+        found.append(Finding("action_extra", "", "", (), "the last row has an action and no observation"))
+    return found
+
+
+def _places(trajectory: RawTrajectory) -> np.ndarray:
+    """(T,) a place for each row, with one left free where rows are missing in time."""
+    places = np.arange(len(trajectory))
+    if trajectory.times is None or len(trajectory) < 2:
+        return places
+    steps = np.diff(trajectory.times)
+    return places + np.r_[0, np.cumsum(~(steps <= GAP_STEPS * usual_step(trajectory.times)))]
+
+
+def _put(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    out = np.full(places[-1] + 1, np.nan)
+    out[places] = values
+    return out

@@ -1,0 +1,57 @@
+"""Rows as a file holds them: not yet regular in time, not yet known to be usable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mts3.errors import UserError
+
+
+@dataclass(frozen=True)
+class RawTrajectory:
+    """The rows of one trajectory, in the order of the file.
+
+    Attributes:
+        name: As in the file.
+        obs: (T, O) float32, NaN = not observed.
+        actions: (T, A) float32, NaN = not known.
+        times: (T,) float64 seconds, in whatever order; None: every row is one step.
+        reward: (T,) NaN = not known; None: no reward.
+    """
+
+    name: str
+    obs: np.ndarray
+    actions: np.ndarray
+    times: np.ndarray | None = None
+    reward: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.obs)
+
+
+@dataclass(frozen=True)
+class RawRecording:
+    """All trajectories of a file or a data set.
+
+    Attributes:
+        name: Of the file or set.
+        trajectories: At least one.
+        obs_names, action_names: One a channel.
+        sample_time: Seconds per step; None where only the times can tell.
+    """
+
+    name: str
+    trajectories: tuple[RawTrajectory, ...]
+    obs_names: tuple[str, ...]
+    action_names: tuple[str, ...]
+    sample_time: float | None = None
+
+
+class RefusedRows(UserError):
+    """A file was read, but its rows make no data set. It carries them, so that they can be looked at."""
+
+    def __init__(self, message: str, recording: RawRecording | None = None) -> None:
+        super().__init__(message)
+        self.recording = recording

@@ -1,0 +1,120 @@
+"""Arrays under names, as npz and HDF5 have them -> a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mts3.data.assemble import assemble
+from mts3.data.columns import Columns
+from mts3.data.readers.times import seconds
+from mts3.data.trajectory import Dataset, Trajectory, as_float32
+from mts3.errors import UserError
+
+
+def wanted_arrays(available: Mapping[str, object], columns: Columns) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the arrays of observations and of actions: `obs` and `actions` unless the mapping says otherwise."""
+    return columns.obs or ("obs",), columns.actions or (
+        ("actions",) if "actions" in available and not columns.obs else ()
+    )
+
+
+def arrays_dataset(arrays: Mapping[str, np.ndarray], columns: Columns, path: Path) -> Dataset:
+    """Arrays of a user: (T, O), or (N, T, O) for N trajectories of one length.
+
+    Args:
+        arrays: By name; `columns` says which ones count.
+        columns: The user's mapping; the names of arrays take the place of columns.
+        path: For names and errors.
+
+    Raises:
+        UserError: for an array that is missing or holds no numbers, or shapes that do not fit.
+    """
+    obs_keys, action_keys = wanted_arrays(arrays, columns)
+    obs, obs_names = _side_by_side(arrays, obs_keys, path)
+    actions, action_names = _side_by_side(arrays, action_keys, path) if action_keys else (obs[..., :0], ())
+    if (
+        actions.ndim != obs.ndim
+        or actions.shape[:-2] != obs.shape[:-2]
+        or obs.shape[-2] - actions.shape[-2] not in (0, 1)
+    ):
+        raise UserError(
+            f"{path} has obs {obs.shape} and actions {actions.shape}; expected (T, obs_dim) and "
+            "(T or T-1, action_dim), or (N, T, obs_dim) and (N, T or T-1, action_dim)"
+        )
+    if obs.ndim == 3:
+        return _stacked(obs, actions, obs_names, action_names, columns, path)
+    if len(actions) < len(obs):
+        actions = np.concatenate([actions, actions[-1:]])
+    return assemble(
+        path,
+        obs,
+        actions,
+        obs_names,
+        action_names,
+        ids=None if columns.trajectory is None else _vector(arrays, columns.trajectory, len(obs), path).astype(str),
+        times=None
+        if columns.time is None
+        else seconds(_vector(arrays, columns.time, len(obs), path), columns.time, path),
+        sample_time=columns.sample_time,
+        reward=None if columns.reward is None else _vector(arrays, columns.reward, len(obs), path),
+        resample=columns.resample,
+        max_gap=columns.max_gap,
+    )
+
+
+def _stacked(
+    obs: np.ndarray,
+    actions: np.ndarray,
+    obs_names: tuple[str, ...],
+    action_names: tuple[str, ...],
+    columns: Columns,
+    path: Path,
+) -> Dataset:
+    """N trajectories of one length; the first axis tells them apart, so there is no column of ids or times."""
+    if columns.time is not None or columns.trajectory is not None or columns.reward is not None:
+        raise UserError(
+            f"{path} has obs {obs.shape}, one trajectory a row already; give sample_time instead of columns for time "
+            "and trajectory, and a reward with trajectories one after the other, (T, obs_dim)"
+        )
+    obs, actions = as_float32(obs, f"observations in {path}"), as_float32(actions, f"actions in {path}")
+    trajectories = tuple(Trajectory(obs[n], actions[n], f"{path.stem}-{n}") for n in range(len(obs)))
+    return Dataset(path.stem, trajectories, obs_names, action_names, columns.sample_time or 1.0)
+
+
+def _side_by_side(
+    arrays: Mapping[str, np.ndarray], keys: tuple[str, ...], path: Path
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The named arrays joined along their last axis, and a name a channel: KEY_0, KEY_1, ..."""
+    blocks: list[np.ndarray] = []
+    names: list[str] = []
+    for key in keys:
+        if key not in arrays:
+            raise UserError(
+                f"{path} has no array '{key}'; it has {', '.join(arrays) or 'none'}: name them with "
+                "data.columns.obs=NAME data.columns.actions=NAME"
+            )
+        block = arrays[key]
+        if block.dtype.kind not in "fiub":
+            raise UserError(f"array '{key}' of {path} is of type {block.dtype}; expected numbers")
+        if block.ndim not in (2, 3):
+            raise UserError(
+                f"array '{key}' of {path} has shape {block.shape}; expected (T, channels) or (N, T, channels)"
+            )
+        if blocks and block.shape[:-1] != blocks[0].shape[:-1]:
+            raise UserError(f"arrays '{keys[0]}' {blocks[0].shape} and '{key}' {block.shape} of {path} differ in rows")
+        blocks.append(block)
+        names += [f"{key}_{i}" for i in range(block.shape[-1])]
+    return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=-1)), tuple(names)
+
+
+def _vector(arrays: Mapping[str, np.ndarray], key: str, rows: int, path: Path) -> np.ndarray:
+    if key not in arrays:
+        raise UserError(f"{path} has no array '{key}'; it has {', '.join(arrays)}")
+    if arrays[key].shape != (rows,):
+        raise UserError(
+            f"array '{key}' of {path} has shape {arrays[key].shape}; expected ({rows},), one entry a row of obs"
+        )
+    return arrays[key]

@@ -1,0 +1,180 @@
+"""Minari data sets: a folder in HDF5 or Arrow, or the id of one. Read here, for minari may run what a set describes.
+
+The package minari rebuilds a set's environment where its spaces are not written down, and so calls whatever the file
+names. Its files are plain; only downloads go through it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mts3.data.columns import Columns
+from mts3.data.readers.arrow import damaged, leaves, pyarrow, read_parquet
+from mts3.data.readers.episodes import Episode, episodes_reading
+from mts3.data.readers.hdf5 import read_hdf5
+from mts3.data.readers.reading import Reading, listed, reason
+from mts3.errors import UserError
+
+PREFIX = "minari:"
+ID = re.compile(r"(?:[-_\w]+/)*[-_\w]+-v\d+")
+HDF5_FILE, DESCRIPTION = "main_data.hdf5", "metadata.json"
+ROOT_VARIABLE = "MINARI_DATASETS_PATH"
+PARTS = ("observations", "actions", "rewards")
+
+
+def is_one(folder: Path) -> bool:
+    """Whether a folder is a Minari data set, or the folder data of one."""
+    return _data(folder) is not None
+
+
+def read(folder: Path, columns: Columns) -> Reading:
+    """A data set from a Minari folder: observations (T+1, ..), actions and rewards of each episode.
+
+    Observations that are dictionaries are put side by side by name; images and texts among them are left out. Minari
+    does not tell the sampling time: it is 1 unless `columns` says it.
+
+    Raises:
+        UserError: without h5py or pyarrow, for a folder that is incomplete or damaged, or with no numbers in it.
+    """
+    data = _data(folder)
+    assert data is not None  # whoever calls has asked is_one
+    described = _description(data)
+    images = tuple(_images(described.get("observation_space"), ""))
+    if (data / HDF5_FILE).is_file():
+        reading = read_hdf5(data / HDF5_FILE, columns, images)
+    else:
+        reading = _read_arrow(data, columns, images)
+    name = str(described.get("dataset_id", folder.resolve().name))
+    dataset = replace(reading.dataset, name=name.replace("/", "_"), attribution=f"Minari data set {name}")
+    return replace(reading, dataset=dataset)
+
+
+def read_id(identity: str, columns: Columns) -> Reading:
+    """The data set of a Minari id such as D4RL/door/human-v2, from Minari's folder or else its server.
+
+    Raises:
+        UserError: for what is no id, or a set that is not at hand and cannot be downloaded.
+    """
+    if not ID.fullmatch(identity):
+        raise UserError(f"{PREFIX}{identity} is no Minari id; expected one such as {PREFIX}D4RL/door/human-v2")
+    folder = _root() / identity
+    if not is_one(folder):
+        _download(identity, folder)
+    return read(folder, columns)
+
+
+def hint(text: str) -> str:
+    """What to add to "there is no file" where the file's name could be an id."""
+    return f"; for the Minari data set of that id say {PREFIX}{text}" if ID.fullmatch(text) else ""
+
+
+def _root() -> Path:
+    return Path(os.environ.get(ROOT_VARIABLE) or Path.home() / ".minari" / "datasets")
+
+
+def _download(identity: str, folder: Path) -> None:
+    try:
+        import minari
+    except ImportError as error:
+        raise UserError(
+            f'there is no {folder}, and to download it needs minari; install it with pip install "mts3[data]"'
+        ) from error
+    try:
+        minari.download_dataset(identity)
+    except ImportError as error:
+        raise UserError(
+            f'downloading {identity} needs what minari asks for ({error}); install it with pip install "minari[hf]"'
+        ) from error
+    except Exception as error:  # whatever the network, the server and its client make of it
+        raise UserError(
+            f"cannot download the Minari data set {identity} ({reason(error)}); check the id and the network, or copy "
+            f"it to {folder}"
+        ) from error
+    if not is_one(folder):
+        raise UserError(f"minari downloaded {identity}, and {folder} holds no data set; download it again")
+
+
+def _data(folder: Path) -> Path | None:
+    for data in (folder / "data", folder):
+        if (data / HDF5_FILE).is_file() or (data / DESCRIPTION).is_file():
+            return data
+    return None
+
+
+def _description(data: Path) -> Mapping[str, Any]:
+    """What metadata.json says; before Minari 0.5 there was none."""
+    path = data / DESCRIPTION
+    if not path.is_file():
+        return {}
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(described.get("observation_space"), str):
+            described["observation_space"] = json.loads(described["observation_space"])
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise UserError(f"{path} is no description of a Minari data set ({error}); download it again") from error
+    return described
+
+
+def _images(space: Any, name: str) -> Iterator[str]:
+    """Paths of the parts of an observation space that Minari stores as encoded images."""
+    if not isinstance(space, Mapping):
+        return
+    shape, inner = space.get("shape"), space.get("subspaces")
+    if space.get("dtype") == "uint8" and isinstance(shape, list) and len(shape) == 3:
+        yield name or PARTS[0]
+    named = inner.items() if isinstance(inner, Mapping) else enumerate(inner if isinstance(inner, list) else ())
+    for key, part in named:
+        yield from _images(part, f"{name}/{key if isinstance(key, str) else f'_index_{key}'}".strip("/"))
+
+
+def _read_arrow(data: Path, columns: Columns, images: tuple[str, ...]) -> Reading:
+    folders = sorted((f for f in data.iterdir() if f.is_dir() and f.name.isdecimal()), key=lambda f: int(f.name))
+    if not folders:
+        raise UserError(f"{data} holds neither {HDF5_FILE} nor episodes 0, 1, ..; download the set again")
+    left_out: dict[str, None] = {}
+    episodes = [_episode(folder, images, left_out) for folder in folders]
+    if not all(episode.obs for episode in episodes):
+        raise UserError(
+            f"{data} has no observations but {listed(tuple(left_out))}; expected numbers, not images or text"
+        )
+    notes = (f"left out, images or text: {listed(tuple(left_out))}",) if left_out else ()
+    return episodes_reading(data, episodes, columns, "Minari Arrow", notes)
+
+
+def _episode(folder: Path, images: tuple[str, ...], left_out: dict[str, None]) -> Episode:
+    """One folder of files; the last row of actions and rewards fills up to the last observation."""
+    pa = pyarrow(folder)
+    files = sorted(f for f in folder.iterdir() if f.suffix in (".arrow", ".parquet"))
+    tables = []
+    for file in files:
+        try:
+            if file.suffix == ".parquet":
+                tables.append(read_parquet(file, list(PARTS)))
+            else:
+                with pa.OSFile(str(file)) as opened:
+                    table = pa.ipc.open_file(opened).read_all().select(PARTS)
+                    table.validate(full=True)
+                    tables.append(table)
+        except (pa.ArrowException, UnicodeDecodeError, KeyError, OSError) as error:
+            raise damaged(file, error) from error
+    if not tables:
+        raise UserError(f"{folder} holds no .arrow or .parquet file; download the set again")
+    table = pa.concat_tables(tables)
+    obs: dict[str, np.ndarray] = {}
+    actions: dict[str, np.ndarray] = {}
+    for part, short, into in ((PARTS[0], "obs", obs), (PARTS[1], "action", actions)):
+        for name, values in leaves(table[part], part).items():
+            if values is None or name in images:
+                left_out[name] = None
+            else:
+                into[short if name == part else name] = values if part == PARTS[0] else values[:-1]
+    reward = leaves(table[PARTS[2]], PARTS[2])[PARTS[2]]
+    return Episode(f"episode_{folder.name}", obs, actions, None if reward is None else reward[:-1, 0])

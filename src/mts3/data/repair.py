@@ -1,0 +1,46 @@
+"""Take flawed observations as not observed, where the user asks for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mts3.data.columns import Columns
+from mts3.data.flaws import channel_flaws
+from mts3.data.trajectory import Dataset
+from mts3.errors import UserError
+
+# Repair -> the kind of flaw it leaves out.
+MASKS = {"mask_held": "held", "mask_stuck": "stuck", "mask_outliers": "outlier"}
+
+
+def mask_flaws(dataset: Dataset, columns: Columns) -> Dataset:
+    """The data set with NaN for the observations that `columns` asks to leave out; no value is changed or invented.
+
+    Flaws are found as `mts3 data check` finds them, with all trajectories and all rows of each at hand: a model that
+    runs online later on meets them unmasked.
+
+    Args:
+        dataset: As read.
+        columns: Its mask_held, mask_stuck and mask_outliers count.
+
+    Raises:
+        UserError: for images.
+    """
+    wanted = [kind for repair, kind in MASKS.items() if getattr(columns, repair)]
+    if not wanted:
+        return dataset
+    if dataset.image_shape is not None:
+        raise UserError(
+            f"'{dataset.name}' holds images; {', '.join(MASKS)} are for channels of sensors: leave them out"
+        )
+    obs = [trajectory.obs.copy() for trajectory in dataset.trajectories]
+    for channel in range(dataset.obs_dim):
+        flaws = channel_flaws([array[:, channel] for array in obs])
+        for kind in wanted:
+            for array, spans in zip(obs, flaws.get(kind, [[]] * len(obs)), strict=True):
+                for first, end in spans:
+                    array[first:end, channel] = np.nan
+    trajectories = tuple(replace(t, obs=array) for t, array in zip(dataset.trajectories, obs, strict=True))
+    return replace(dataset, trajectories=trajectories)

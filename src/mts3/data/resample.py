@@ -1,0 +1,148 @@
+"""Irregular time stamps -> a regular grid, with NaN where nothing was measured.
+
+Each grid point takes the nearest observation within half a step. Nearest, not interpolated: every value was really
+measured, angles that wrap and quantised readings survive, no value is a blend with one from later on, and noise stays
+as large as the sensor's. The price is a time error of at most half a step.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from mts3.data.raw import RawTrajectory
+from mts3.errors import UserError
+
+# A longer silence, in steps, ends a trajectory unless the user says otherwise: what was commanded meanwhile is unknown.
+MAX_GAP_STEPS = 10
+# More grid points than this for each row of the file is a slip of units, as milliseconds given for seconds.
+MOST_POINTS_PER_ROW = 100
+# Rows agree on a phase of the grid if their mean direction on the circle of one step is longer than this.
+LEAST_AGREEMENT = 0.5
+
+
+def resample(
+    trajectories: Sequence[RawTrajectory], step: float | None = None, max_gap: float | None = None
+) -> tuple[list[RawTrajectory], float]:
+    """Trajectories on regular grids, without times, and the step of the grids in seconds.
+
+    Observations: each channel takes its nearest observed value within half a step of a grid point, else NaN; at equal
+    distance, as with a repeated time stamp, the later row wins. Where several rows lie in one step the others are left
+    out: resampling to a coarser grid picks values and does not average. The grid lies where most time stamps are.
+    Actions: held until the next one is known; a grid point takes the one in force half a step later, in the middle of
+    the step it acts on. Grid points before every action is known are left out.
+    Reward: the sum over the rows in a step, NaN where there is none.
+    Silence: where no row comes for longer than `max_gap` the trajectory is split, and its pieces are named by their
+    rows, as in run[0:120]. Pieces of a single grid point are left out.
+
+    Args:
+        trajectories: Each with times that do not decrease.
+        step: Seconds; None takes the median step between different times, per trajectory, and of those the median.
+        max_gap: Seconds; None takes ten steps.
+
+    Raises:
+        UserError: for times that are missing or decrease, or if next to nothing remains.
+    """
+    steps = [_median_step(trajectory) for trajectory in trajectories]
+    step = step or float(np.median(steps))
+    max_gap = max_gap or MAX_GAP_STEPS * step
+    pieces = [piece for trajectory in trajectories for piece in _resample_one(trajectory, step, max_gap)]
+    if not pieces:
+        raise UserError(
+            f"resampled every {step:g} s, no trajectory has 2 rows in a row with every action known; "
+            f"expected rows closer than max_gap={max_gap:g} s: choose a larger max_gap or another sample_time"
+        )
+    return pieces, step
+
+
+def ordered_times(trajectory: RawTrajectory) -> np.ndarray:
+    """The times (T,) of a trajectory, T at least 2, none missing, none before the one above.
+
+    Raises:
+        UserError: if they are not so.
+    """
+    times, where = trajectory.times, f"trajectory '{trajectory.name}'"
+    if times is None:
+        raise UserError(f"{where} has no times to resample by; name their column with data.columns.time=NAME")
+    missing = np.flatnonzero(~np.isfinite(times))
+    if len(missing):
+        raise UserError(f"{where}: the time in row {missing[0]} is missing; expected a time in every row")
+    if len(times) < 2:
+        raise UserError(f"{where} has 1 row; expected at least 2: leave it out or give more data")
+    back = np.flatnonzero(np.diff(times) < 0)
+    if len(back):
+        row = int(back[0]) + 1
+        raise UserError(
+            f"{where}: the time goes from {times[row - 1]:g} to {times[row]:g} at row {row}; expected it to increase: "
+            "sort the rows, or name the column that tells trajectories apart with data.columns.trajectory=NAME"
+        )
+    return times
+
+
+def _median_step(trajectory: RawTrajectory) -> float:
+    steps = np.diff(ordered_times(trajectory))
+    if not steps.any():
+        raise UserError(f"trajectory '{trajectory.name}' has one time for all its rows; expected times that increase")
+    return float(np.median(steps[steps > 0]))
+
+
+def _resample_one(trajectory: RawTrajectory, step: float, max_gap: float) -> list[RawTrajectory]:
+    times = ordered_times(trajectory) - ordered_times(trajectory)[0]
+    place = times / step - _phase(times / step)
+    breaks = np.flatnonzero(np.diff(times) > max_gap) + 1
+    edges = [0, *(int(row) for row in breaks), len(times)]
+    pieces = []
+    for first, last in itertools.pairwise(edges):
+        name = trajectory.name if len(edges) == 2 else f"{trajectory.name}[{first}:{last}]"
+        piece = _on_grid(trajectory, place[first:last], slice(first, last), name)
+        if len(piece) >= 2:
+            pieces.append(piece)
+    return pieces
+
+
+def _phase(steps: np.ndarray) -> float:
+    """Where between two whole steps most of the times (T,), in steps, lie: -0.5 to 0.5."""
+    direction = np.exp(2j * np.pi * steps).mean()
+    return float(np.angle(direction) / (2 * np.pi)) if abs(direction) > LEAST_AGREEMENT else 0.0
+
+
+def _on_grid(trajectory: RawTrajectory, place: np.ndarray, rows: slice, name: str) -> RawTrajectory:
+    """The given rows on their grid; `place` (n,) is their time in steps, whole at the grid points."""
+    point = np.floor(place + 0.5).astype(np.int64)
+    distance = np.abs(place - point)
+    point -= point[0]
+    count = int(point[-1]) + 1
+    if count > MOST_POINTS_PER_ROW * max(len(point), 2):
+        raise UserError(
+            f"resampling the {len(point)} rows of '{name}' would give {count} steps; expected sample_time and max_gap "
+            "in seconds, as the times: check the units"
+        )
+    obs = np.full((count, trajectory.obs.shape[1]), np.nan, dtype=trajectory.obs.dtype)
+    # Of several rows at one grid point the last one written stays: the nearest, and among equals the later.
+    order = np.argsort(-distance, kind="stable")
+    for channel in range(obs.shape[1]):
+        values = trajectory.obs[rows, channel][order]
+        seen = ~np.isnan(values)
+        obs[point[order][seen], channel] = values[seen]
+    in_force = np.searchsorted(point, np.arange(count), side="right") - 1
+    actions = _held(trajectory.actions[rows])[in_force]
+    known = np.isfinite(actions).all(1)
+    start = int(np.argmax(known)) if known.any() else count
+    reward = None if trajectory.reward is None else _summed(trajectory.reward[rows], point, count)[start:]
+    return RawTrajectory(name, obs[start:], actions[start:], reward=reward)
+
+
+def _held(actions: np.ndarray) -> np.ndarray:
+    """(n, A) where each NaN takes the last known value above it; NaN remains before the first."""
+    row = np.where(np.isnan(actions), 0, np.arange(len(actions))[:, None])
+    return np.take_along_axis(actions, np.maximum.accumulate(row, axis=0), axis=0)
+
+
+def _summed(reward: np.ndarray, point: np.ndarray, count: int) -> np.ndarray:
+    known = ~np.isnan(reward)
+    total, rows = (
+        np.bincount(point[known], weights, minlength=count).astype(np.float64) for weights in (reward[known], None)
+    )
+    return np.where(rows > 0, total, np.nan)
