@@ -26,13 +26,17 @@ from mts3.models import MODELS
 RESULT = Path(__file__).parent / "results" / "models.json"
 BESIDE = "gru"
 LEARNED = tuple(name for name in MODELS if name not in ("linear", "persistence"))
-VARIANTS = {"acrkn_linear": ("acrkn", {"transition": "dense"})}
+VARIANTS = {
+    "acrkn_linear": ("acrkn", {"transition": "dense"}),
+    "hiprssm_adaptive": ("hiprssm", {"transition": "dense", "adaptive": True}),
+    "mts3_adaptive": ("mts3", {"adaptive": True}),
+}
 
 
 def build(name: str) -> mts3.models.WorldModel:
     kind, arguments = VARIANTS.get(name, (name, {}))
     if kind in ("mts3", "gru_two_rate"):
-        arguments = {"window_len": SIZES["window_len"]}
+        arguments = {**arguments, "window_len": SIZES["window_len"]}
     torch.manual_seed(0)
     return mts3.build(kind, obs_dim=SIZES["obs_dim"], action_dim=SIZES["action_dim"], **arguments)
 
