@@ -7,36 +7,38 @@ import numpy as np
 import pytest
 
 from mts3.data import describe, describe_known, load_dataset
-from mts3.data.generators import generate_truck_load, truck_load
+from mts3.data.generators import truck_load
 
 CONTEXT = 40
+RECIPE = truck_load.RECIPES["small"]
 
 
 @pytest.fixture(scope="module")
 def trucks() -> truck_load.Episodes:
-    return truck_load.simulate(100, truck_load.RECIPE.rows, seed=1)
+    return truck_load.simulate(range(100), RECIPE.rows, seed=1)
 
 
 def test_what_is_listed_is_what_is_generated():
     dataset = load_dataset("truck_load")
     assert dict(describe_known())["truck_load"] == describe(dataset)
-    assert {len(t) for t in dataset.trajectories} == {truck_load.RECIPE.rows}
+    assert {len(t) for t in dataset.trajectories} == {RECIPE.rows}
 
 
 def test_an_episode_depends_on_the_seed_and_its_number_alone():
-    few, many, other = (
-        generate_truck_load(episodes, rows=50, seed=seed).trajectories[2] for episodes, seed in ((3, 1), (9, 1), (3, 2))
+    alone, among, other = (
+        truck_load.make_episodes(RECIPE, numbers, seed)[at]
+        for numbers, at, seed in ((range(2, 3), 0, 1), (range(9), 2, 1), (range(3), 2, 2))
     )
-    assert np.array_equal(few.obs, many.obs)
-    assert np.array_equal(few.actions, many.actions)
-    assert not np.array_equal(few.obs, other.obs)
+    assert np.array_equal(alone.obs, among.obs)
+    assert np.array_equal(alone.actions, among.actions)
+    assert not np.array_equal(alone.obs, other.obs)
 
 
 def test_another_process_makes_the_same_bytes():
     code = """if True:
         import hashlib
-        from mts3.data.generators import generate_truck_load
-        made = generate_truck_load(episodes=5, rows=50, seed=3).trajectories
+        from mts3.data.generators import truck_load
+        made = truck_load.make_episodes(truck_load.RECIPES["small"], range(5), 3)
         print(hashlib.sha256(b"".join(t.obs.tobytes() + t.actions.tobytes() for t in made)).hexdigest())
     """
     one, two = (subprocess.check_output([sys.executable, "-c", code], text=True) for _ in "ab")
@@ -93,7 +95,7 @@ def _least_squares(speed: np.ndarray, force: np.ndarray) -> tuple[np.ndarray, np
 def _error(trucks: truck_load.Episodes, mass: np.ndarray, rolling: np.ndarray) -> float:
     """Normalized RMSE of the rows after the context, from the last speed seen."""
     v, missed = trucks.speed[:, CONTEXT - 1], []
-    for t in range(CONTEXT, truck_load.RECIPE.rows):
+    for t in range(CONTEXT, RECIPE.rows):
         v = truck_load.advance(v, trucks.force[:, t - 1], mass, rolling)
         missed.append(v - trucks.speed[:, t])
     return float(np.sqrt(np.mean(np.square(missed))) / trucks.speed.std())

@@ -23,21 +23,19 @@ from mts3.data import (
     names_a_set,
 )
 from mts3.data.cache import cached
-from mts3.data.columns import KEYS, REPAIRS
+from mts3.data.columns import KEYS, REPAIRS, SECONDS
 from mts3.data.generators import GENERATED
 from mts3.errors import UserError, unknown_name
 from mts3.files import write_aside
 
-_COLUMNS = KEYS  # of the mapping
-_NUMBERS = ("sample_time", "max_gap")
 _LISTS = ("obs", "actions")
 # What may follow each action as KEY=VALUE.
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "list": (),
     "make": ("size", "seed", "output"),
-    "show": ("output", "size", "seed", *_COLUMNS),
-    "check": ("output", "window_len", *_COLUMNS),
-    "import": ("output", *_COLUMNS),
+    "show": ("output", "size", "seed", *KEYS),
+    "check": ("output", "window_len", *KEYS),
+    "import": ("output", *KEYS),
     "record": RECORD_OPTIONS,
 }
 ACTIONS = tuple(_OPTIONS)
@@ -162,7 +160,7 @@ def _value(key: str, text: str) -> Any:
         if not text.isdecimal():
             raise UserError(f"seed={text} is no whole number >= 0")
         return int(text)
-    if key in _NUMBERS:
+    if key in SECONDS:
         try:
             return float(text)
         except ValueError:

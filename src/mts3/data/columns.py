@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mts3.errors import UserError
@@ -21,8 +21,8 @@ EXAMPLE = "data.columns.obs=[NAME,..] data.columns.actions=[NAME,..]"
 class Columns:
     """A column mapping: names of columns (CSV, Parquet) or of arrays (npz), and what to mend on the way.
 
-    Repairs leave values out and never invent one. Two mappings are equal if they name the same columns: repairs go with
-    every file, also with one that says itself what its columns are.
+    Repairs leave values out and never invent one; they go with every file, also with one that says itself what its
+    columns are.
 
     Attributes:
         obs: Observed channels; () guesses them by name.
@@ -44,11 +44,16 @@ class Columns:
     time: str | None = None
     trajectory: str | None = None
     sample_time: float | None = None
-    resample: bool = field(default=False, compare=False)
-    max_gap: float | None = field(default=None, compare=False)
-    mask_held: bool = field(default=False, compare=False)
-    mask_stuck: bool = field(default=False, compare=False)
-    mask_outliers: bool = field(default=False, compare=False)
+    resample: bool = False
+    max_gap: float | None = None
+    mask_held: bool = False
+    mask_stuck: bool = False
+    mask_outliers: bool = False
+
+    @property
+    def names_columns(self) -> bool:
+        """Whether it says what any column is."""
+        return bool(self.obs or self.actions or self.reward or self.time or self.trajectory)
 
     @classmethod
     def parse(cls, mapping: Mapping[str, Any] | Columns | None) -> Columns:

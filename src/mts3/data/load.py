@@ -59,7 +59,7 @@ def load_dataset(
             raise UserError(f"which data? Name a set (data={', data='.join(DATASETS)}) or give a file (data.path=FILE)")
         return read_file(path, Columns.parse(columns))
     mapping = Columns.parse(columns)
-    if mapping != Columns() or mapping.resample:
+    if mapping.names_columns or mapping.sample_time is not None or mapping.resample:
         raise UserError(f"data set '{name}' has its own columns; a column mapping goes with data=file data.path=FILE")
     if name == "pam":
         return mask_flaws(load_pam(path), mapping)

@@ -29,7 +29,6 @@ from mts3.data.generators.pendulum_images import generate_pendulum_images
 from mts3.data.generators.recipe import Recipe
 from mts3.data.generators.three_scales import generate_three_scales
 from mts3.data.generators.three_scales_optimum import optimal_prediction
-from mts3.data.generators.truck_load import generate_truck_load
 from mts3.data.trajectory import Dataset, Trajectory
 
 
@@ -77,7 +76,7 @@ GENERATED = {
     "pendulum_images": _together(pendulum_images.RECIPE, generate_pendulum_images),
     "quadrotor": Generated(quadrotor.RECIPES, quadrotor.make_episodes, piece=200),
     "three_scales": _together(three_scales.RECIPE, generate_three_scales),
-    "truck_load": _together(truck_load.RECIPE, generate_truck_load),
+    "truck_load": Generated(truck_load.RECIPES, truck_load.make_episodes, piece=400),
 }
 
 __all__ = [
@@ -88,6 +87,5 @@ __all__ = [
     "generate_bouncing_balls",
     "generate_pendulum_images",
     "generate_three_scales",
-    "generate_truck_load",
     "optimal_prediction",
 ]

@@ -35,7 +35,7 @@ def read(path: Path, columns: Columns) -> Reading:
         UserError: for a damaged file, pickled objects, a missing array, or shapes that do not fit.
     """
     arrays = load_arrays(path)
-    unmapped = replace(columns, sample_time=None) == Columns()
+    unmapped = not columns.names_columns
     if FORMAT_KEY in arrays:
         if not unmapped:
             raise UserError(
