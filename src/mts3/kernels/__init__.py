@@ -1,0 +1,54 @@
+"""Filtering over time, as fast as the hardware allows: one function, several backends, the same result.
+
+`reference` is the definition; every other backend is tested against it, values and gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+import torch
+
+from mts3.gaussian import Belief, Evidence, LinearMap
+from mts3.kernels.backend import Backend, BackendRefused, Problem
+from mts3.kernels.choice import BACKENDS, choose, use_backend, wanted_backend
+
+
+def filter_sequence(
+    prior: Belief,
+    transition: LinearMap,
+    offset: Belief,
+    evidence: Evidence | None,
+    detach_at: Container[int] = (),
+) -> Belief:
+    """Filter a sequence with the backend in force, see `use_backend`.
+
+    Args:
+        prior: p(z_0), (B) beliefs.
+        transition: M, one for all steps.
+        offset: What other parents and the control add at each step, (B, T) beliefs, process noise included.
+        evidence: (B, T, D), zero where nothing was observed; None if nothing is at any step.
+        detach_at: Steps before which the gradient of the belief is cut.
+    Returns: the predicted beliefs p(z_{t+1} | w_<=t), (B, T) beliefs.
+    Raises:
+        BackendRefused: if the backend asked for by name cannot do this.
+    """
+    # Precisions of 1e4 and covariances of 1e-4 do not fit into 8 bits: the filter keeps the belief's own precision.
+    dtype = prior.mean.dtype
+    offset = offset.map(lambda fields: fields.to(dtype))
+    evidence = None if evidence is None else evidence.map(lambda fields: fields.to(dtype))
+    with torch.autocast(prior.mean.device.type, enabled=False):
+        problem = Problem(prior, transition, offset, evidence, detach_at)
+        return choose(problem).run(problem)
+
+
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "BackendRefused",
+    "Problem",
+    "choose",
+    "filter_sequence",
+    "use_backend",
+    "wanted_backend",
+]

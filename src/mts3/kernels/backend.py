@@ -1,0 +1,52 @@
+"""What a backend is: the filter of a whole sequence, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+
+from mts3.errors import UserError
+from mts3.gaussian import Belief, Evidence, LinearMap
+
+
+class BackendRefused(UserError):
+    """A backend was asked by name for what it cannot do: nothing else is used in its place."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A sequence to filter: z_{t+1} = M z_t + offset_t + noise, after w_t is observed.
+
+    Attributes:
+        prior: p(z_0), (B) beliefs.
+        transition: M, one for all steps.
+        offset: What other parents and the control add: (B, T) beliefs, process noise included. Often expanded views.
+        evidence: (B, T, D); None if nothing is observed, which gives what zeros give.
+        detach_at: Steps before which the gradient of the belief is cut.
+    """
+
+    prior: Belief
+    transition: LinearMap
+    offset: Belief
+    evidence: Evidence | None
+    detach_at: Container[int]
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return self.offset.mean.shape[1]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One implementation.
+
+    Attributes:
+        name: What the user calls it.
+        refusal: Why it cannot do a problem here and now, in words; None if it can.
+        run: The predicted beliefs p(z_{t+1} | w_<=t), (B, T) beliefs, differentiable in everything.
+    """
+
+    name: str
+    refusal: Callable[[Problem], str | None]
+    run: Callable[[Problem], Belief]
