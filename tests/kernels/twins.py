@@ -1,5 +1,7 @@
 """What every backend promises, inherited by the tests of each: the values and every gradient of the reference."""
 
+from functools import cache
+
 import pytest
 import torch
 
@@ -9,11 +11,17 @@ from mts3.kernels.reference import REFERENCE
 from tests.kernels.problems import random_problem, value_and_gradients
 
 
+@cache
+def defined(**problem):
+    """A problem, its leaves, and what the reference makes of them: once for all backends, for it takes its time."""
+    given, leaves = random_problem(**problem)
+    return given, leaves, *value_and_gradients(REFERENCE.run, given, leaves)
+
+
 def assert_twins(backend: Backend, rtol: float, atol: float, **problem) -> None:
     """The same values and gradients as the reference, gradients relative to the largest entry of each leaf's."""
-    given, leaves = random_problem(**problem)
+    given, leaves, expected, expected_gradients = defined(**problem)
     assert backend.refusal(given) is None
-    expected, expected_gradients = value_and_gradients(REFERENCE.run, given, leaves)
     found, gradients = value_and_gradients(backend.run, given, leaves)
     torch.testing.assert_close(found.mean, expected.mean, rtol=rtol, atol=atol)
     torch.testing.assert_close(found.cov, expected.cov, rtol=rtol, atol=atol)

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from mts3.errors import unknown_name
+from mts3.kernels.associative import ASSOCIATIVE
 from mts3.kernels.backend import Backend, BackendRefused, Problem
+from mts3.kernels.fused import FUSED
 from mts3.kernels.reference import REFERENCE
+from mts3.kernels.triton_backend import TRITON
 
 AUTO = "auto"
-BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (REFERENCE,)}
+BACKENDS: dict[str, Backend] = {backend.name: backend for backend in (TRITON, FUSED, ASSOCIATIVE, REFERENCE)}
 """Fastest first: what `auto` tries in this order."""
 
 _wanted: ContextVar[str | None] = ContextVar("backend", default=None)
@@ -23,7 +26,8 @@ def use_backend(name: str) -> Iterator[None]:
     """Filter with this backend within the context: "auto", or one of `BACKENDS`, which then refuses what it cannot do.
 
     The environment variable MTS3_BACKEND sets what holds outside of any context. A backend changes no result and is
-    no part of a model: the same parameters, the same checkpoint.
+    no part of a model: the same parameters, the same checkpoint. "reference" takes every network as plain modules too
+    (see `mts3.layers.mlp`): it is slow, clear, and has derivatives of any order.
 
     Raises:
         UserError: for an unknown name.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from mts3.layers.mlp import mlp
 from mts3.types import Float, Tensor
 
 
@@ -28,4 +29,4 @@ class Control(nn.Module):
 
     def forward(self, actions: Float[Tensor, "*batch A"]) -> Float[Tensor, "*batch twoD"]:
         """The shift of the mean, (*batch, 2D)."""
-        return self.net(actions)
+        return mlp(self.net, actions)

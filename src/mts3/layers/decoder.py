@@ -7,7 +7,9 @@ from torch.nn.functional import softplus
 
 from mts3.gaussian import Belief
 from mts3.layers.encoder import VAR_FLOOR
+from mts3.layers.mlp import mlp
 from mts3.prediction import Prediction
+from mts3.types import Float, Tensor
 
 
 class GaussianDecoder(nn.Module):
@@ -29,6 +31,10 @@ class GaussianDecoder(nn.Module):
             nn.Linear(3 * latent_obs_dim, hidden_dim), nn.ReLU(), nn.Linear(hidden_dim, obs_dim)
         )
 
+    def mean(self, belief: Belief) -> Float[Tensor, "B T O"]:
+        """The mean of the observation alone."""
+        return mlp(self.mean_net, belief.mean)
+
     def forward(self, belief: Belief) -> Prediction:
         """Prediction (B, T, O) from (B, T) beliefs."""
-        return Prediction(self.mean_net(belief.mean), softplus(self.var_net(belief.cov)) + VAR_FLOOR)
+        return Prediction(self.mean(belief), softplus(mlp(self.var_net, belief.cov)) + VAR_FLOOR)

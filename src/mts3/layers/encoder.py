@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from mts3.gaussian import Evidence, evidence_of
+from mts3.layers.mlp import blocked_evidence, goes_in_blocks, mlp
 from mts3.types import Bool, Float, Tensor
 
 VAR_FLOOR = 1e-4
@@ -34,8 +35,15 @@ class GaussianEncoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch I"]) -> tuple[Float[Tensor, "*batch J"], Float[Tensor, "*batch J"]]:
         """Mean and variance, each (*batch, out_dim)."""
-        mean, raw_var = self.net(x).chunk(2, -1)
+        mean, raw_var = mlp(self.net, x).chunk(2, -1)
         return mean, softplus(raw_var) + VAR_FLOOR
+
+    def evidence(self, x: Float[Tensor, "*batch I"], mask: Bool[Tensor, "*batch"]) -> Evidence:
+        """Evidence (*batch, out_dim) of mean and variance, exactly zero where `mask` is False."""
+        if goes_in_blocks(x, self.net):
+            return blocked_evidence(self.net, x, mask, VAR_FLOOR)
+        mean, var = self(x)
+        return evidence_of(mean, var, mask)
 
 
 class ObsEncoder(nn.Module):
@@ -71,8 +79,7 @@ class ObsEncoder(nn.Module):
         features = [torch.where(obs_mask, obs, 0.0), obs_mask.to(obs.dtype)]
         if phase is not None:
             features.append(phase[:, None].expand(*obs.shape[:2], 1))
-        mean, var = self.encoder(torch.cat(features, -1))
-        return evidence_of(mean, var, obs_mask.any(-1))
+        return self.encoder.evidence(torch.cat(features, -1), obs_mask.any(-1))
 
 
 class ActionSetEncoder(nn.Module):
@@ -91,8 +98,7 @@ class ActionSetEncoder(nn.Module):
     def forward(self, actions: Float[Tensor, "B T A"], phase: Float[Tensor, " T"]) -> Evidence:
         """Evidence (B, T, 2D) of each action on its own."""
         features = torch.cat((actions, phase[:, None].expand(*actions.shape[:2], 1)), -1)
-        mean, var = self.encoder(features)
-        return evidence_of(mean, var, torch.ones(mean.shape[:-1], dtype=torch.bool, device=mean.device))
+        return self.encoder.evidence(features, torch.ones_like(features[..., 0], dtype=torch.bool))
 
 
 class TripleEncoder(nn.Module):
@@ -141,5 +147,4 @@ class TripleEncoder(nn.Module):
             features.append(CHANGE_GAIN * torch.where(obs_mask & next_mask, parts[1] - parts[0], 0.0))
         if phase is not None:
             features.append(phase[:, None].expand(*obs.shape[:2], 1))
-        mean, var = self.encoder(torch.cat(features, -1))
-        return evidence_of(mean, var, obs_mask.any(-1) & next_mask.any(-1))
+        return self.encoder.evidence(torch.cat(features, -1), obs_mask.any(-1) & next_mask.any(-1))

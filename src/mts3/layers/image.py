@@ -121,12 +121,15 @@ class ImageDecoder(nn.Module):
         self.mean_net = _upsampling(2 * latent_obs_dim, shape, hidden_dim)
         self.var_net = _upsampling(5 * latent_obs_dim, shape, hidden_dim)
 
+    def mean(self, belief: Belief) -> Float[Tensor, "B T O"]:
+        """The mean of every pixel alone."""
+        return self.mean_net(belief.mean.flatten(0, -2)).unflatten(0, belief.mean.shape[:-1])
+
     def forward(self, belief: Belief) -> Prediction:
         """Prediction (B, T, O) from (B, T) beliefs."""
-        steps = belief.mean.shape[:-1]
-        mean, cov = belief.mean.flatten(0, -2), belief.cov.flatten(0, -2)
-        raw_var = self.var_net(torch.cat((mean, cov), -1)).unflatten(0, steps)
-        return Prediction(self.mean_net(mean).unflatten(0, steps), softplus(raw_var) + PIXEL_VAR_FLOOR)
+        fields = torch.cat((belief.mean, belief.cov), -1)
+        raw_var = self.var_net(fields.flatten(0, -2)).unflatten(0, fields.shape[:-1])
+        return Prediction(self.mean(belief), softplus(raw_var) + PIXEL_VAR_FLOOR)
 
 
 def make_obs_encoder(

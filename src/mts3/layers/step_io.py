@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from mts3.layers.encoder import VAR_FLOOR, GaussianEncoder
+from mts3.layers.mlp import mlp
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
 
@@ -50,7 +51,7 @@ class StepEncoder(nn.Module):
         self, obs: Float[Tensor, "B T O"], obs_mask: Bool[Tensor, "B T O"], actions: Float[Tensor, "B T A"]
     ) -> Float[Tensor, "B T E"]:
         """Encodings (B, T, E); arguments as in `step_features`."""
-        return self.net(step_features(obs, obs_mask, actions))
+        return mlp(self.net, step_features(obs, obs_mask, actions))
 
 
 class GaussianHeads(nn.Module):
@@ -73,9 +74,9 @@ class GaussianHeads(nn.Module):
 
     def mean(self, features: Float[Tensor, "B T F"]) -> Float[Tensor, "B T O"]:
         """The mean of the observation alone."""
-        return self.mean_net(features)
+        return mlp(self.mean_net, features)
 
     def forward(self, features: Float[Tensor, "B T F"]) -> Prediction:
         """Prediction (B, T, O), with `reward` (B, T, 1) if there is a head for it; variance softplus(.) + 1e-4."""
         reward = None if self.reward_net is None else Prediction(*self.reward_net(features))
-        return Prediction(self.mean(features), softplus(self.var_net(features)) + VAR_FLOOR, reward)
+        return Prediction(self.mean(features), softplus(mlp(self.var_net, features)) + VAR_FLOOR, reward)

@@ -9,9 +9,8 @@ import torch
 
 from mts3.gaussian import Belief
 from mts3.layers import GaussianMarginalization, make_transition
-from mts3.models.base import WorldModel
 from mts3.models.fast_level import FastLevel
-from mts3.prediction import Prediction
+from mts3.models.latent import LatentModel, last
 from mts3.types import Bool, Float, Tensor
 
 
@@ -33,7 +32,7 @@ def initial_belief(batch_size: int, dim: int, like: Tensor) -> Belief:
     return Belief.from_halves(0.0 * ones, 0.0 * ones, 10.0 * ones, ones, 10.0 * ones)
 
 
-class AcRKN(WorldModel):
+class AcRKN(LatentModel):
     """Action-conditional recurrent Kalman network: state_t -> state_{t+1}, shifted by b(a_t).
 
     With transition="dense", "banded" or "modal" it is the paper's linear relative, and MTS3 with one level.
@@ -89,16 +88,16 @@ class AcRKN(WorldModel):
         """The state before anything was observed."""
         return AcRKNState(initial_belief(batch_size, self.latent_obs_dim, self._like))
 
-    def _observe(
+    def _believe(
         self,
         state: AcRKNState,
-        obs: Float[Tensor, "B T O"],
+        obs: Float[Tensor, "B T O"] | None,
         actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
+        obs_mask: Bool[Tensor, "B T O"] | None,
         plan: Float[Tensor, "B n A"] | None,
-    ) -> tuple[Prediction, AcRKNState]:
-        pred, prior = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, obs_mask)
-        return pred, AcRKNState(prior)
+    ) -> tuple[Belief, AcRKNState]:
+        beliefs = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, obs_mask)
+        return beliefs, AcRKNState(last(beliefs))
 
 
 class RKN(AcRKN):

@@ -133,17 +133,25 @@ class WorldModel(nn.Module, ABC):
             actions: The actions to come, (B, T, A); any T >= 1.
             horizon: Number of steps, in place of actions when action_dim is 0.
         """
-        if actions is not None:
-            self._check("actions", actions, 3, self.action_dim)
-            batch_size, steps = actions.shape[:2]
-        elif horizon is not None and self.action_dim == 0:
-            batch_size, steps = state.batch_size, horizon
-        else:
-            raise ValueError(
-                f"imagine needs actions (B, T, {self.action_dim})" + ("" if self.action_dim else " or horizon=T")
-            )
-        unseen = self._like.new_zeros(batch_size, steps, self.obs_dim)
-        return self.observe(unseen, actions, torch.zeros_like(unseen, dtype=torch.bool), state)[0]
+        return self._imagine(state, self._check_imagined(state, actions, horizon))
+
+    def imagine_mean(
+        self, state: Any, actions: Float[Tensor, "B T A"] | None = None, horizon: int | None = None
+    ) -> Float[Tensor, "B T O"]:
+        """The mean of `imagine` alone, sooner where the variance has a decoder of its own: for planning.
+
+        Arguments as for `imagine`.
+        """
+        return self._imagine_mean(state, self._check_imagined(state, actions, horizon))
+
+    def _imagine(self, state: Any, actions: Float[Tensor, "B T A"]) -> Prediction:
+        """`imagine`, its arguments checked: what `_observe` says with everything masked, or the same sooner."""
+        unseen = self._like.new_zeros(*actions.shape[:2], self.obs_dim)
+        return self._observe(state, unseen, actions, torch.zeros_like(unseen, dtype=torch.bool), None)[0]
+
+    def _imagine_mean(self, state: Any, actions: Float[Tensor, "B T A"]) -> Float[Tensor, "B T O"]:
+        """`imagine_mean`, its arguments checked."""
+        return self._imagine(state, actions).mean
 
     def forward(
         self,
@@ -195,6 +203,20 @@ class WorldModel(nn.Module, ABC):
                 "actions[t] acts between obs[t] and obs[t+1], so pass as many as observations"
             )
         return obs, actions, self._check_mask(obs, obs_mask)
+
+    def _check_imagined(self, state: Any, actions: Tensor | None, horizon: int | None) -> Tensor:
+        """Actions (B, T, A) of a call to `imagine`, checked."""
+        if actions is None and (horizon is None or self.action_dim):
+            raise ValueError(
+                f"imagine needs actions (B, T, {self.action_dim})" + ("" if self.action_dim else " or horizon=T")
+            )
+        if actions is None:
+            actions = self._like.new_zeros(state.batch_size, horizon or 0, 0)
+        self._check("actions", actions, 3, self.action_dim)
+        unseen = self._like.new_zeros(()).expand(*actions.shape[:2], self.obs_dim)
+        actions = self._check_sequence(unseen, actions, torch.zeros_like(unseen, dtype=torch.bool))[1]
+        self._check_batch("state", state.batch_size, actions.shape[0])
+        return actions
 
     def _check_batch(self, what: str, given: int, expected: int) -> None:
         """The batch size of a state or a plan."""

@@ -75,6 +75,11 @@ class DeltaTarget(WorldModel):
         change, inner = self.model._observe(state.inner, obs, actions, obs_mask, plan)
         return self._add_up(change, inner, obs, obs_mask, state)
 
+    def _imagine(self, state: DeltaState, actions: Float[Tensor, "B T A"]) -> Prediction:
+        change = self.model._imagine(state.inner, actions)
+        unseen = torch.zeros_like(change.mean)
+        return self._add_up(change, None, unseen, unseen.bool(), state)[0]
+
     def require_causal(self) -> None:
         """As the model inside."""
         self.model.require_causal()

@@ -8,7 +8,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from mts3.gaussian import Belief, Evidence, filtering, stack
+from mts3.gaussian import Belief, Evidence
+from mts3.kernels import filter_sequence
 from mts3.layers import Control, GaussianDecoder, GaussianMarginalization, make_decoder, make_obs_encoder
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
@@ -61,32 +62,33 @@ class FastLevel(nn.Module):
         self,
         prior: Belief,
         offset: Belief,
-        obs: Float[Tensor, "B T O"],
+        obs: Float[Tensor, "B T O"] | None,
         actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
+        obs_mask: Bool[Tensor, "B T O"] | None,
         detach_at: frozenset[int] = frozenset(),
         task: Float[Tensor, "B T task_dim"] | None = None,
-    ) -> tuple[Prediction, Belief]:
+    ) -> Belief:
         """Filter a sequence.
 
         Args:
             prior: p(state_0), (B) beliefs.
             offset: From `offset`, (B, T) beliefs or broadcasting to them.
-            obs, actions, obs_mask: As in `WorldModel.observe`, checked.
+            obs, actions, obs_mask: As in `WorldModel.observe`, checked; no observations and no mask observe nothing.
             detach_at: Steps before which the gradient of the state is cut.
             task: Mean of the task at each step, exactly if built with `task_dim`.
-        Returns: the prediction and the belief about the state after the last step.
+        Returns: the belief about the next state after each step, (B, T) beliefs, for `decode`.
         """
-        evidence: Evidence = self.encoder(obs, obs_mask)
+        evidence: Evidence | None = None if obs is None else self.encoder(obs, obs_mask)
         mean = offset.mean
         if self.control is not None:
             told = actions if task is None else torch.cat((actions, task), -1)
             mean = mean + self.marginalization.scaled(self.control(told))
-        shifted = Belief(mean.expand(*obs.shape[:2], -1), offset.cov.expand(*obs.shape[:2], -1))
-        steps = filtering.prepare(self.marginalization.transitions[0](), shifted, evidence)
-        predicted = filtering.scan(prior, steps, detach_at)
-        beliefs = stack(predicted, 1)
+        shifted = Belief(mean.expand(*actions.shape[:2], -1), offset.cov.expand(*actions.shape[:2], -1))
+        return filter_sequence(prior, self.marginalization.transitions[0](), shifted, evidence, detach_at)
+
+    def decode(self, beliefs: Belief) -> Prediction:
+        """Prediction (B, T, O) from (B, T) beliefs, with the reward if it was asked for."""
         pred: Prediction = self.decoder(beliefs)
         if self.reward_decoder is not None:
             pred = replace(pred, reward=self.reward_decoder(beliefs))
-        return pred, predicted[-1]
+        return pred

@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from mts3.gaussian import Evidence, aggregate, diagonal
+from mts3.gaussian import Belief, Evidence, aggregate, diagonal
 from mts3.layers import GaussianMarginalization, TripleEncoder, make_transition
 from mts3.models.acrkn import AcRKNState, initial_belief
-from mts3.models.base import WorldModel
 from mts3.models.fast_level import FastLevel
 from mts3.models.last_step import LastStep, last_step
-from mts3.prediction import Prediction
+from mts3.models.latent import LatentModel, last
 from mts3.types import Bool, Float, Tensor
 
 
@@ -30,7 +29,7 @@ class HiPRSSMState(AcRKNState):
     last: LastStep
 
 
-class HiPRSSM(WorldModel):
+class HiPRSSM(LatentModel):
     """Hidden-parameter recurrent state-space model: Ac-RKN with a static latent task as one more parent of the state.
 
     The task is N(0, 1) in 2D dimensions, given the set of triples (o_i, a_i, o_{i+1}) seen so far (Bayesian
@@ -131,17 +130,21 @@ class HiPRSSM(WorldModel):
         triples: Evidence = self.context_encoder(obs[:, :-1], counted[:, :-1], actions[:, :-1], obs[:, 1:], mask[:, 1:])
         return replace(state, context=state.context + triples.sum(1))
 
-    def _observe(
+    def _believe(
         self,
         state: HiPRSSMState,
-        obs: Float[Tensor, "B T O"],
+        obs: Float[Tensor, "B T O"] | None,
         actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
+        obs_mask: Bool[Tensor, "B T O"] | None,
         plan: Float[Tensor, "B n A"] | None,
-    ) -> tuple[Prediction, HiPRSSMState]:
-        triples: Evidence = self.context_encoder(*state.last.before(obs, obs_mask, actions), obs, obs_mask)
-        context = triples.cumsum(1) + state.context.map(lambda part: part[:, None])
+    ) -> tuple[Belief, HiPRSSMState]:
+        context = state.context.map(lambda part: part[:, None])
+        if obs is not None and obs_mask is not None:
+            triples: Evidence = self.context_encoder(*state.last.before(obs, obs_mask, actions), obs, obs_mask)
+            context = triples.cumsum(1) + context
+        # Where nothing is observed the task stays as it is: one belief for all steps.
         task = diagonal(*aggregate(context))
-        told = task.mean if self.adaptive else None
-        pred, prior = self.fast.observe(state.prior, self.fast.offset([task]), obs, actions, obs_mask, task=told)
-        return pred, HiPRSSMState(prior, context.map(lambda part: part[:, -1]), last_step(obs, obs_mask, actions))
+        told = task.mean.expand(*actions.shape[:2], -1) if self.adaptive else None
+        beliefs = self.fast.observe(state.prior, self.fast.offset([task]), obs, actions, obs_mask, task=told)
+        after = last_step(obs, obs_mask, actions, self.obs_dim)
+        return beliefs, HiPRSSMState(last(beliefs), context.map(lambda part: part[:, -1]), after)

@@ -37,9 +37,15 @@ class LastStep:
 
 
 def last_step(
-    obs: Float[Tensor, "B T O"], obs_mask: Bool[Tensor, "B T O"], actions: Float[Tensor, "B T A"]
+    obs: Float[Tensor, "B T O"] | None,
+    obs_mask: Bool[Tensor, "B T O"] | None,
+    actions: Float[Tensor, "B T A"],
+    obs_dim: int,
 ) -> LastStep:
-    """The last step of a sequence."""
+    """The last step of a sequence; without observations and mask nothing was observed."""
+    if obs is None or obs_mask is None:
+        unseen = actions.new_zeros(len(actions), obs_dim)
+        return LastStep(unseen, unseen.bool(), actions[:, -1])
     return LastStep(torch.where(obs_mask[:, -1], obs[:, -1], 0.0), obs_mask[:, -1], actions[:, -1])
 
 

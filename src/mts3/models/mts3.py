@@ -12,11 +12,10 @@ from torch import nn
 from mts3.gaussian import Belief
 from mts3.layers import GaussianMarginalization, make_transition
 from mts3.models.acrkn import initial_belief
-from mts3.models.base import WorldModel
 from mts3.models.fast_level import FastLevel
+from mts3.models.latent import LatentModel, last
 from mts3.models.slow_level import SlowLevel, SlowState
 from mts3.models.windows import OverWindows
-from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
 
 
@@ -38,7 +37,7 @@ class MTS3State:
         return self.prior.mean.shape[0]
 
 
-class MTS3(WorldModel):
+class MTS3(LatentModel):
     """Multi-time-scale state-space model: a fast level and any number of slow ones, one in the paper.
 
     Every slow level: task_{k-1} -> task_k through X, pushed by the abstract action of window k through Y and by the
@@ -155,29 +154,29 @@ class MTS3(WorldModel):
         for level in self._levels():
             level.require_causal()
 
-    def _observe(
+    def _believe(
         self,
         state: MTS3State,
-        obs: Float[Tensor, "B T O"],
+        obs: Float[Tensor, "B T O"] | None,
         actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
+        obs_mask: Bool[Tensor, "B T O"] | None,
         plan: Float[Tensor, "B n A"] | None,
-    ) -> tuple[Prediction, MTS3State]:
-        steps = obs.shape[1]
+    ) -> tuple[Belief, MTS3State]:
+        steps = actions.shape[1]
         task: OverWindows | None = None
         slow: list[SlowState] = []
         for level, part in zip(reversed(self._levels()), reversed(state.slow), strict=True):
             task, after = level.observe(part, obs, actions, obs_mask, plan, task)
             slow.insert(0, after)
         if task is None:
-            pred, prior = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, obs_mask)
-            return pred, MTS3State(prior, ())
+            beliefs = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, obs_mask)
+            return beliefs, MTS3State(last(beliefs), ())
         # C moves a window's task before it is spread over the steps: K products in place of T.
         pushed = replace(task, belief=self.fast.offset([task.belief])).spread(1, 0, steps)
         told = task.spread(1, 0, steps).map(_drop).mean if self.adaptive else None
         cuts = range(-task.taken % task.window_len, steps, task.window_len) if self.detach_between_windows else ()
-        pred, prior = self.fast.observe(state.prior, pushed.map(_drop), obs, actions, obs_mask, frozenset(cuts), told)
-        return pred, MTS3State(prior, tuple(slow))
+        beliefs = self.fast.observe(state.prior, pushed.map(_drop), obs, actions, obs_mask, frozenset(cuts), told)
+        return beliefs, MTS3State(last(beliefs), tuple(slow))
 
 
 def _drop(fields: Tensor) -> Tensor:

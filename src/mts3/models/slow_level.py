@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from mts3.errors import UserError, unknown_name
-from mts3.gaussian import Belief, Evidence, aggregate, condition, diagonal, stack
+from mts3.gaussian import Belief, Evidence, aggregate, condition, diagonal
+from mts3.kernels import filter_sequence
 from mts3.layers import ActionSetEncoder, GaussianMarginalization, TripleEncoder, make_obs_encoder
 from mts3.models.last_step import LastStep, last_step
 from mts3.models.windows import OverWindows, add_to_last, into_windows
@@ -43,7 +44,7 @@ class Windows:
         prior: Given everything before the window and its planned actions, (B, K, 1) beliefs; (B, K, H) where the level
             above is itself informed step by step.
         posterior: Given its observations too, (B, K, 1) beliefs.
-        evidence: Of the observations at and before each step within its window, (B, K, H, D).
+        evidence: Of the observation of each step, (B, K, H, D).
     """
 
     prior: Belief
@@ -56,7 +57,7 @@ def _predicted(windows: Windows) -> Belief:
 
 
 def _filtered(windows: Windows) -> Belief:
-    return condition(windows.prior, windows.evidence)
+    return condition(windows.prior, windows.evidence.cumsum(2))
 
 
 def _window_posterior(windows: Windows) -> Belief:
@@ -142,9 +143,9 @@ class SlowLevel(nn.Module):
     def observe(
         self,
         state: SlowState,
-        obs: Float[Tensor, "B T O"],
+        obs: Float[Tensor, "B T O"] | None,
         actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
+        obs_mask: Bool[Tensor, "B T O"] | None,
         plan: Float[Tensor, "B n A"] | None = None,
         above: OverWindows | None = None,
     ) -> tuple[OverWindows, SlowState]:
@@ -152,14 +153,14 @@ class SlowLevel(nn.Module):
 
         Args:
             state: Where to go on from.
-            obs, actions, obs_mask: As in `WorldModel.observe`, checked.
+            obs, actions, obs_mask: As in `WorldModel.observe`, checked; no observations and no mask observe nothing.
             plan: Known actions after the last step; those beyond its window are not used.
             above: What the level above lets this one see; None for the top level.
         Returns: the task belief the level below sees, and the next state.
         """
-        steps = obs.shape[1]
-        phase = self._phase(state.steps, steps, obs)
-        seen, last = self._encode(state.last, obs, actions, obs_mask, phase)
+        steps = actions.shape[1]
+        phase = self._phase(state.steps, steps, actions)
+        seen, last = self._encode(state, obs, actions, obs_mask, phase)
         seen = into_windows(seen, state.obs, state.steps, self.window_len)
         parents, done = [], None
         if self.action_encoder is not None and state.actions is not None:
@@ -174,14 +175,19 @@ class SlowLevel(nn.Module):
         return task, replace(self._next(state, steps, windows, seen.sum(2), done), last=last)
 
     def _encode(
-        self, last: LastStep | None, obs: Tensor, actions: Tensor, obs_mask: Tensor, phase: Tensor
+        self, state: SlowState, obs: Tensor | None, actions: Tensor, obs_mask: Tensor | None, phase: Tensor
     ) -> tuple[Evidence, LastStep | None]:
         """Evidence (B, T, D) of each step, and where the next transition begins."""
+        last = state.last
+        if last is not None:
+            actions = actions[..., : last.action.shape[-1]]  # none where the level does not hear of actions
+        after = None if last is None else last_step(obs, obs_mask, actions, last.obs.shape[-1])
+        if obs is None or obs_mask is None:
+            nothing = state.obs.precision.new_zeros(()).expand(*actions.shape[:2], state.closed.dim)
+            return Evidence(nothing, nothing), after
         if last is None:
             return self.obs_encoder(obs, obs_mask, phase), None
-        actions = actions[..., : last.action.shape[-1]]  # none where the level does not hear of actions
-        seen = self.obs_encoder(*last.before(obs, obs_mask, actions), obs, obs_mask, phase)
-        return seen, last_step(obs, obs_mask, actions)
+        return self.obs_encoder(*last.before(obs, obs_mask, actions), obs, obs_mask, phase), after
 
     def _filter(self, closed: Belief, seen: Evidence, parents: list[Belief]) -> Windows:
         """Priors and posteriors of all windows; `parents` are (B, K, 1 or H) beliefs."""
@@ -190,12 +196,17 @@ class SlowLevel(nn.Module):
         if not parents:
             offset = offset.map(lambda fields: fields.expand(*total.precision.shape[:2], 1, -1))
         transition = self.marginalization.transitions[0]()
-        priors, posteriors = [], [closed]
-        for pushed, evidence in zip(offset.unbind(1), total.unbind(1), strict=True):
-            priors.append(_unsqueeze(transition.apply(posteriors[-1])) + pushed)
-            # What the level above says at the end of the window is all that it will ever say about it.
-            posteriors.append(condition(priors[-1].map(lambda fields: fields[:, -1]), evidence))
-        return Windows(stack(priors, 1), _unsqueeze(stack(posteriors[1:], 1)), seen.cumsum(2))
+        # What the level above says at the end of the window is all that it will ever say about it.
+        at_end = offset.map(lambda fields: fields[:, :, -1])
+        prior = _before(at_end.map(lambda fields: fields[:, 0]) + transition.apply(closed))
+        if total.precision.shape[1] > 1:
+            later, before = at_end.map(lambda fields: fields[:, 1:]), total.map(lambda fields: fields[:, :-1])
+            prior = _joined(prior, filter_sequence(prior.map(_last), transition, later, before))
+        posterior = condition(prior, total)
+        if offset.mean.shape[2] == 1:
+            return Windows(_unsqueeze(prior), _unsqueeze(posterior), seen)
+        earlier = _joined(_before(closed), posterior.map(lambda fields: fields[:, :-1]))
+        return Windows(_unsqueeze(transition.apply(earlier)) + offset, _unsqueeze(posterior), seen)
 
     def _next(
         self, state: SlowState, steps: int, windows: Windows, obs: Evidence, actions: Evidence | None
@@ -225,6 +236,16 @@ class SlowLevel(nn.Module):
 def _abstract_action(evidence: Evidence) -> Belief:
     """Prior N(0, 1), given the actions of each window: (B, K, 1) beliefs whose halves do not correlate."""
     return _unsqueeze(diagonal(*aggregate(evidence)))
+
+
+def _before(belief: Belief) -> Belief:
+    """(B) beliefs as (B, 1), the first of a sequence."""
+    return belief.map(lambda fields: fields.unsqueeze(1))
+
+
+def _joined(first: Belief, then: Belief) -> Belief:
+    """Two sequences of beliefs as one."""
+    return Belief(torch.cat((first.mean, then.mean), 1), torch.cat((first.cov, then.cov), 1))
 
 
 def _unsqueeze(belief: Belief) -> Belief:
