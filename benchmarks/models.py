@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from training_step import SIZES, batch, interleaved, learner
+from training_step import ACTION_DIM, DIM, OBS_DIM, SETTINGS, batch, interleaved, learner
 
 import mts3
 from mts3.files import write_aside
@@ -25,6 +25,7 @@ from mts3.models import MODELS
 
 RESULT = Path(__file__).parent / "results" / "models.json"
 BESIDE = "gru"
+SETTING = SETTINGS[0]
 LEARNED = tuple(name for name in MODELS if name not in ("linear", "persistence"))
 VARIANTS = {
     "acrkn_linear": ("acrkn", {"transition": "dense"}),
@@ -36,18 +37,18 @@ VARIANTS = {
 def build(name: str) -> mts3.models.WorldModel:
     kind, arguments = VARIANTS.get(name, (name, {}))
     if kind in ("mts3", "gru_two_rate"):
-        arguments = {**arguments, "window_len": SIZES["window_len"]}
+        arguments = {**arguments, "window_len": SETTING.window_len}
     torch.manual_seed(0)
-    return mts3.build(kind, obs_dim=SIZES["obs_dim"], action_dim=SIZES["action_dim"], **arguments)
+    return mts3.build(kind, obs_dim=OBS_DIM, action_dim=ACTION_DIM, **arguments)
 
 
 def train_step(model: mts3.models.WorldModel) -> Callable[[], None]:
-    obs, actions, mask, target = batch()
+    obs, actions, mask, target = batch(SETTING)
     return learner(model, lambda: gaussian_nll(model(obs, actions, mask), target))
 
 
 def filter_batch(model: mts3.models.WorldModel) -> Callable[[], None]:
-    obs, actions, _, _ = batch()
+    obs, actions, _, _ = batch(SETTING)
 
     @torch.no_grad()
     def run() -> None:
@@ -58,7 +59,7 @@ def filter_batch(model: mts3.models.WorldModel) -> Callable[[], None]:
 
 
 def online_step(model: mts3.models.WorldModel) -> Callable[[], None]:
-    obs, actions, _, _ = batch()
+    obs, actions, _, _ = batch(SETTING)
     with torch.no_grad():
         state = model.observe(obs[:1], actions[:1])[1]
 
@@ -99,9 +100,10 @@ def main() -> None:
             )
         )
     machine = {"threads": 1, "torch": torch.__version__, "machine": platform.machine(), "device": "cpu"}
+    sizes = {**vars(SETTING), "obs_dim": OBS_DIM, "action_dim": ACTION_DIM, "latent_obs_dim": DIM}
     with write_aside(RESULT) as path:
         beside = {"ratio_to": BESIDE, "rounds": rounds}
-        path.write_text(json.dumps({"sizes": SIZES, **beside, **machine, "rows": rows}, indent=2) + "\n")
+        path.write_text(json.dumps({"sizes": sizes, **beside, **machine, "rows": rows}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from mts3.kernels import BackendRefused
+
 torch.set_num_threads(1)
 
 # A busy machine is not a failure; the same examples everywhere are.
@@ -37,3 +39,28 @@ def _generated_sets_of_the_tests(tmp_path_factory: pytest.TempPathFactory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MTS3_CACHE", str(tmp_path_factory.mktemp("generated")))
         yield
+
+
+FORCED = os.environ.get("MTS3_BACKEND", "auto") != "auto"
+"""The whole suite under one backend: what it refuses is skipped, and says so; everything else has to pass."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item):
+    """Fixtures train models too."""
+    return (yield from _skipping_refusals())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item):
+    """Only with a forced backend: without one, `auto` finds one that does not refuse."""
+    return (yield from _skipping_refusals())
+
+
+def _skipping_refusals():
+    try:
+        return (yield)
+    except BackendRefused as refusal:
+        if not FORCED:
+            raise
+        pytest.skip(str(refusal))

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import FILE, Command
+from tests.cli.conftest import FILE, Command, besides_the_backend
 
 
 def test_every_combination_runs_in_its_own_folder(mts3: Command) -> None:
@@ -12,7 +12,9 @@ def test_every_combination_runs_in_its_own_folder(mts3: Command) -> None:
     runs = {path.parent.name: json.loads(path.read_text()) for path in Path("runs").glob("*/metrics.json")}
     assert runs.keys() == {f"arm-{model}-seed{seed}" for model in ("mts3", "acrkn") for seed in (0, 1)}
     assert all(name == f"arm-{found['model']}-seed{found['seed']}" for name, found in runs.items())
-    assert done.err.splitlines() == [f"== arm-{model}-seed{seed}" for model in ("mts3", "acrkn") for seed in (0, 1)]
+    assert besides_the_backend(done.err) == [
+        f"== arm-{model}-seed{seed}" for model in ("mts3", "acrkn") for seed in (0, 1)
+    ]
 
 
 def test_folders_are_told_apart_by_whatever_varies(mts3: Command) -> None:

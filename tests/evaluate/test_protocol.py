@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+import mts3
 from mts3.data import SequenceDataset, Trajectory
 from mts3.errors import UserError
 from mts3.evaluate import evaluate
 from mts3.evaluate.tasks import imputation, long_horizon, one_step
+from mts3.models import segments
 from mts3.prediction import Prediction
 from tests.evaluate.conftest import CONTEXT, STEPS, LastValue, LooksAhead, MaskReader, Model
 
@@ -71,6 +73,31 @@ def test_batch_size_does_not_change_a_score(sequences, train_sequences):
     for key in ("rmse", "nll", "crps", "coverage_90", "linear_nrmse"):
         assert one[key] == pytest.approx(other[key], rel=1e-6)
     assert one["imputation"]["nrmse"] == pytest.approx(other["imputation"]["nrmse"], rel=1e-6)
+
+
+def test_long_sequences_are_observed_in_segments_and_score_the_same(sequences, train_sequences, monkeypatch):
+    torch.manual_seed(0)
+    model = mts3.MTS3(sequences.obs_dim, sequences.action_dim, window_len=3, latent_obs_dim=4)
+    lengths, observe = [], model._observe
+
+    def spy(state, obs, *rest):
+        lengths.append(obs.shape[1])
+        return observe(state, obs, *rest)
+
+    monkeypatch.setattr(model, "_observe", spy)
+    whole = _evaluate(model, sequences, train_sequences).summary()
+    assert set(lengths) == {STEPS}
+    monkeypatch.setattr(segments, "STEPS_AT_ONCE", 1)
+    lengths.clear()
+    parts = _evaluate(model, sequences, train_sequences).summary()
+    assert lengths.count(3) == 4 * (STEPS // 3)  # three tasks and the examples; the check of causality sees all at once
+    for one, other in (
+        (whole, parts),
+        (whole["one_step"], parts["one_step"]),
+        (whole["imputation"], parts["imputation"]),
+    ):
+        for key in ("rmse", "nll", "crps", "coverage_90", "per_dim"):
+            assert one[key] == pytest.approx(other[key], rel=1e-6), key
 
 
 def test_the_seed_draws_the_missing_steps_and_global_state_stays(sequences, train_sequences):

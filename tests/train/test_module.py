@@ -1,13 +1,18 @@
+import sys
+
 import lightning.pytorch as lightning
 import pytest
 import torch
 
+import mts3
 from mts3.errors import UserError
 from mts3.metrics import crps_gaussian, gaussian_nll, rmse
+from mts3.models import segments
 from mts3.prediction import Prediction
-from mts3.train import SequenceDataModule, TrainingModule
+from mts3.train import SequenceDataModule, TrainingDiverged, TrainingModule
+from mts3.train.fit import subnormals_flushed
 from mts3.train.quiet import quiet
-from tests.train.conftest import CONTEXT, STEPS, WINDOW, Sequences, small_model
+from tests.train.conftest import CONTEXT, STEPS, WINDOW, Sequences, short_fit, small_model
 
 
 class Recorder(torch.nn.Module):
@@ -154,3 +159,110 @@ def test_only_the_networks_matrices_decay() -> None:
 def test_rates_out_of_range_are_named(option: dict[str, float]) -> None:
     with pytest.raises(UserError, match=rf"train.{next(iter(option))} must"):
         TrainingModule(small_model(), CONTEXT, WINDOW, **option)
+
+
+@pytest.mark.parametrize("name", ["mts3", "gru"])
+def test_recomputing_changes_neither_loss_nor_gradients(name: str, monkeypatch) -> None:
+    monkeypatch.setattr(segments, "FEWEST_STEPS", 1)
+
+    class Keep(lightning.Callback):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer) -> None:
+            self.loss = trainer.callback_metrics["train_nll"]
+            self.gradients = {name: p.grad.clone() for name, p in pl_module.model.named_parameters()}
+
+    kept = {}
+    for recompute in (False, True):
+        kept[recompute] = Keep()
+        module = TrainingModule(small_model(name), CONTEXT, WINDOW, recompute=recompute)
+        train(
+            module,
+            max_steps=1,
+            max_epochs=1,
+            precision="64-true",
+            gradient_clip_val=5.0,
+            limit_val_batches=0,
+            callbacks=[kept[recompute]],
+        )
+    assert kept[True].loss == pytest.approx(kept[False].loss.item(), rel=1e-12)
+    for parameter, gradient in kept[False].gradients.items():
+        torch.testing.assert_close(kept[True].gradients[parameter], gradient, rtol=1e-10, atol=1e-12, msg=parameter)
+    assert max(g.abs().max() for g in kept[True].gradients.values()) > 1e-3
+
+
+def test_recomputing_goes_through_segments_and_validation_through_few_steps_at_a_time(monkeypatch) -> None:
+    monkeypatch.setattr(segments, "STEPS_AT_ONCE", 1)
+    monkeypatch.setattr(segments, "FEWEST_STEPS", 1)
+    model, lengths = small_model(), []
+    observe = type(model)._observe
+
+    def spy(self, state, obs, *rest):
+        lengths.append((self.training and self is model, obs.shape[1]))
+        return observe(self, state, obs, *rest)
+
+    monkeypatch.setattr(type(model), "_observe", spy)
+    module = TrainingModule(model, CONTEXT, WINDOW, recompute=True)
+    train(module, max_epochs=1, limit_train_batches=1, limit_val_batches=1)
+    # sqrt(12) steps made up to two windows of 3, once forward and once again backward; one window in validation.
+    assert lengths == [(True, 6)] * 4 + [(False, 3)] * 4
+
+
+can_flush = pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this CPU has no such setting")
+
+
+def flushing() -> bool:
+    return sys.float_info.min * 0.5 == 0.0
+
+
+@can_flush
+def test_training_flushes_subnormal_numbers_and_puts_the_setting_back(tmp_path) -> None:
+    model, seen = small_model(), []
+    model.register_forward_pre_hook(lambda *_: seen.append(flushing()))
+    assert not flushing()
+    short_fit(tmp_path / "done", epochs=1, model=model)
+    assert seen
+    assert all(seen)
+    assert not flushing()
+    model.fast.marginalization.noise.raw.data.fill_(torch.nan)
+    with pytest.raises(TrainingDiverged):
+        short_fit(tmp_path / "failed", epochs=1, model=model)
+    assert not flushing()
+
+
+def subnormal_gradients(model: mts3.MTS3, flush: bool) -> int:
+    """How many numbers in gradients of parameters and of what lies between are neither zero nor normal."""
+    g = torch.Generator().manual_seed(0)
+    obs, actions = torch.randn(8, 300, 4, generator=g), torch.randn(8, 300, 2, generator=g)
+    target = obs.clone()
+    target[:, 60:-1] = torch.nan  # eight windows with nothing to see and, but for the last step, nothing to predict
+    loss = gaussian_nll(model(obs, actions, ~target.isnan() & (torch.arange(300) < 60)[:, None]), target)
+    found = 0
+
+    def count(gradients: tuple[torch.Tensor | None, ...], _) -> None:
+        nonlocal found
+        for x in gradients:
+            if x is not None:
+                bits = x.contiguous().view(torch.int32) & 0x7FFFFFFF  # a comparison would take them for zero too
+                found += ((bits > 0) & (bits < 0x00800000)).sum().item()
+
+    nodes, left = set(), [loss.grad_fn]
+    while left:
+        node = left.pop()
+        if node is not None and node not in nodes:
+            nodes.add(node)
+            node.register_hook(count)
+            left += [following for following, _ in node.next_functions]
+    if flush:
+        with subnormals_flushed():
+            loss.backward()
+    else:
+        loss.backward()
+    return found
+
+
+@can_flush
+@pytest.mark.parametrize("transition", ["dense", "modal"])
+def test_a_backward_pass_through_hidden_windows_meets_no_subnormal_number(transition: str) -> None:
+    torch.manual_seed(0)
+    model = mts3.MTS3(4, 2, transition=transition)
+    assert subnormal_gradients(model, flush=False) > 0
+    assert subnormal_gradients(model, flush=True) == 0

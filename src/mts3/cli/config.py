@@ -72,6 +72,7 @@ def composed(overrides: list[str]) -> Composed:
         config = plain(_translated(lambda: OmegaConf.masked_copy(full, asked), {}))
     # A number or a list, "auto": whoever receives them says what fits.
     free = {
+        "threads": None,
         "trainer": defaults["trainer"] | {"devices": None},
         "model": defaults["model"] | {"window_len": None},
     }

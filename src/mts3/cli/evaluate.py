@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mts3.cli.backend import backend_in_force
 from mts3.cli.config import check_types, composed, flat_keys
 from mts3.cli.experiment import load_experiment
 from mts3.cli.overrides import parse, prepare
-from mts3.cli.process import set_threads
+from mts3.cli.process import AUTO, set_threads
 from mts3.cli.run_files import absolute_paths, read_config, read_metrics
 from mts3.cli.scores import TRAINING, print_scores, score
 from mts3.errors import UserError, unknown_name
@@ -27,7 +28,7 @@ def evaluate(arguments: list[str]) -> None:
     if not given.get("run"):
         raise UserError("which run? give run=DIR, a folder that mts3 train wrote")
     run_dir, output = Path(given.pop("run")), given.pop("output", None)
-    trained = read_config(run_dir)
+    trained = {"backend": AUTO} | read_config(run_dir)  # a run of an earlier version has none
     config = absolute_paths(_with_overrides(trained, [f"{key}={value}" for key, value in given.items()]))
     set_threads(config["threads"])
     model = load(run_dir)
@@ -38,7 +39,8 @@ def evaluate(arguments: list[str]) -> None:
     own = run_dir if config["data"] == trained["data"] else run_dir / f"evaluate-{experiment.dataset.name}"
     folder = Path(output) if output else own
     record = {key: value for key, value in read_metrics(run_dir).items() if key in TRAINING}
-    print_scores(score(model, experiment, config, folder, record), folder)
+    with backend_in_force(config["backend"]):
+        print_scores(score(model, experiment, config, folder, record), folder)
 
 
 def _with_overrides(trained: dict[str, Any], arguments: list[str]) -> dict[str, Any]:
@@ -52,11 +54,16 @@ def _with_overrides(trained: dict[str, Any], arguments: list[str]) -> dict[str, 
         if key in _OTHER_DATA:
             continue
         section, _, name = key.partition(".")
-        known = [*flat_keys({"data": config["data"], "evaluate": config["evaluate"]}), "threads", "split_seed"]
+        known = [
+            *flat_keys({"data": config["data"], "evaluate": config["evaluate"]}),
+            "backend",
+            "threads",
+            "split_seed",
+        ]
         if key not in known and not key.startswith("data.columns."):
             raise unknown_name("option", key, [*known, "run", "output", *_OTHER_DATA])
         if key in known:
             value = parse(text).value()
             config[section] = {**config[section], name: value} if name else value
-    check_types(config, trained)
+    check_types(config, trained | {"threads": None})  # a number, auto or null
     return config

@@ -20,10 +20,12 @@ Train a model, evaluate it on the test part, and write a run folder: config.yaml
   seed=N                      split, parameters, order of the batches, masks (default 0)
   train.KEY=VALUE             batch_size learning_rate=0.003 schedule=cosine|constant weight_decay
                               step_drop_rate=0.15 window_drop_rate=0.75 forecast_rate=0.5 curriculum_epochs=1
-                              average_decay=0.98 patience=null num_workers=0
+                              average_decay=0.98 recompute=false patience=null num_workers=0
   trainer.OPTION=VALUE        any option of lightning.Trainer, as in trainer.max_epochs=50 trainer.max_time=00:01:00:00
   logger={logger}
-  threads=N                   CPU threads (default 1; null: torch's choice)
+  backend=auto|triton|fused|associative|reference
+                              what filters over time (default auto: the fastest that can)
+  threads=auto|N              CPU threads (default auto: one, or more where a few timed steps say that they are faster)
   resume=true                 continue from last.ckpt in hydra.run.dir, repeating the options it was started with
   overwrite=true              replace the run in hydra.run.dir
   hydra.run.dir=DIR           the run folder (default runs/DATA-MODEL-seedN)
@@ -42,6 +44,7 @@ other data in DIR/evaluate-DATA or output.
   data.path=FILE              other data with the same channels; its test part is evaluated
   data.KEY=VALUE              as in mts3 train, as in data.context_len=40
   evaluate.KEY=VALUE          metric_window (steps of the sliding-window curves), batch_size
+  backend=NAME, threads=N     as in mts3 train (threads=auto is one)
 
 example: mts3 evaluate run=runs/tiago-mts3-seed0
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +25,9 @@ Learn world models at several time scales from recorded data, and predict far ah
 example: mts3 train data=tiago model=mts3
 """
 COMMANDS = ("train", "evaluate", "benchmark", "data")
+# OpenMP's threads spin while they wait, and a neighbour who wants the core waits with them: a step becomes many times
+# slower. The variables are read when PyTorch is loaded, which is why nothing here imports it.
+SLEEPING = {"OMP_WAIT_POLICY": "passive", "KMP_BLOCKTIME": "0"}
 _HELP_FLAGS = {"-h", "--help"}
 _SWEEP_FLAGS = {"-m", "--multirun"}
 
@@ -35,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows `mts3`; None takes it from the command line.
     Returns: 0 done, 1 ours, 2 the user's mistake, 130 interrupted.
     """
+    if not any(name in os.environ for name in (*SLEEPING, "GOMP_SPINCOUNT")):  # the user's own choice stands
+        os.environ.update(SLEEPING)
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in _HELP_FLAGS:
         print(HELP, end="")

@@ -6,18 +6,20 @@ import torch
 
 from mts3.errors import UserError
 
+AUTO = "auto"
 
-def set_threads(threads: int | None) -> None:
-    """Use this many CPU threads; None leaves torch's choice.
+
+def set_threads(threads: int | str | None) -> None:
+    """Use this many CPU threads; None leaves torch's choice, "auto" is one until training has measured.
 
     Raises:
         UserError: if it is no number of threads.
     """
     if threads is None:
         return
-    if threads < 1:
-        raise UserError(f"threads must be a whole number >= 1 or null, got {threads}")
-    torch.set_num_threads(threads)
+    if isinstance(threads, bool) or (threads != AUTO and not (isinstance(threads, int) and threads >= 1)):
+        raise UserError(f"threads must be auto, a whole number >= 1 or null, got {threads}")
+    torch.set_num_threads(1 if isinstance(threads, str) else threads)
 
 
 def device_for(accelerator: str) -> torch.device:

@@ -20,11 +20,11 @@ CONFIG, METRICS, HORIZON, LAST = "config.yaml", "metrics.json", "horizon.csv", "
 _FILES = (CONFIG, "model.safetensors", "model.json", LAST, METRICS, HORIZON, "predictions.npz")
 _FOLDERS = ("plots", "logs")
 # What may differ between a run and its continuation: how long and where it runs, not what it learns.
-_FREE = ("name", "data.epochs", "trainer", "logger", "resume", "overwrite", "threads", "evaluate")
+_FREE = ("name", "data.epochs", "trainer", "logger", "resume", "overwrite", "backend", "threads", "evaluate")
 # What may differ between a finished run and the one asked for: what neither its weights nor its scores depend on. Of
 # the data's budget the `trainer` and `train` sections hold what was made of it.
 _IMMATERIAL = (
-    *("name", "logger", "resume", "overwrite", "threads", "evaluate.batch_size", "train.num_workers"),
+    *("name", "logger", "resume", "overwrite", "backend", "threads", "evaluate.batch_size", "train.num_workers"),
     *("data.epochs", "data.batch_size", "data.weight_decay"),
     *("trainer.accelerator", "trainer.enable_progress_bar", "trainer.log_every_n_steps"),
 )

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 
+from mts3.cli.backend import backend_in_force
 from mts3.cli.experiment import Experiment, load_experiment
+from mts3.cli.opening import Opening
 from mts3.cli.process import set_threads
 from mts3.cli.run_files import METRICS, absolute_paths, claim, holds_run, remove_run, write_config
 from mts3.cli.scores import print_scores, score
@@ -29,7 +31,11 @@ def train(config: dict[str, Any], run_dir: Path) -> float:
         TrainingDiverged: if a loss or gradient is not finite.
     """
     set_threads(config["threads"])
-    config = absolute_paths(config)
+    with backend_in_force(config["backend"]):
+        return _train(absolute_paths(config), run_dir)
+
+
+def _train(config: dict[str, Any], run_dir: Path) -> float:
     main = is_main_process()
     if main:  # further processes of the same run find what the first has begun
         claim(run_dir, config)
@@ -104,5 +110,6 @@ def fit_model(model: WorldModel, config: dict[str, Any], experiment: Experiment,
         resume=config["resume"],
         loggers=build_loggers(logger.pop("name"), run_dir, **logger),
         trainer=config["trainer"],
+        callbacks=[Opening(experiment.train, config)],
         **options,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,13 +14,11 @@ from mts3.evaluate.causality import is_causal
 from mts3.evaluate.evaluation import Evaluation, Scores
 from mts3.evaluate.examples import Examples, example_indices, examples_of
 from mts3.metrics import GaussianSums
-from mts3.models import Linear, Persistence
+from mts3.models import Linear, Persistence, WorldModel
+from mts3.models.segments import predict_in_segments
 from mts3.prediction import Prediction
 from mts3.train import MOST_INPUTS, fit_linear
 from mts3.types import Tensor
-
-if TYPE_CHECKING:
-    from mts3.models import WorldModel
 
 NUMBER_OF_EXAMPLES = 4
 LAGS = 5  # of the linear baseline
@@ -41,7 +38,8 @@ def evaluate(
 
     Three tasks over the observations after the context: long horizon (everything hidden), one step (everything up to
     t seen) and imputation (half of the steps missing). Actions are always given. Whatever is hidden never reaches the
-    model: its mask is False and its value NaN. Scores are running sums, so memory does not grow with the split.
+    model: its mask is False and its value NaN. Scores are running sums, so memory does not grow with the split; long
+    sequences are observed in segments (`mts3.models.segments`), so what grows with them is the prediction alone.
 
     Args:
         model: Anything with `observe(obs, actions, obs_mask) -> (Prediction, state)`, normalized. Its training flag is
@@ -169,7 +167,9 @@ class _Runs:
 
     def _predict(self, obs: Tensor, actions: Tensor, mask: Tensor) -> Prediction:
         """The model's beliefs, back on the CPU."""
-        pred = self.model.observe(obs.to(self.device), actions.to(self.device), mask.to(self.device))[0]
+        given = obs.to(self.device), actions.to(self.device), mask.to(self.device)
+        ours = isinstance(self.model, WorldModel)  # anything else may hand on no state
+        pred = predict_in_segments(self.model, *given) if ours else self.model.observe(*given)[0]
         reward = None if pred.reward is None else Prediction(pred.reward.mean.cpu(), pred.reward.var.cpu())
         return Prediction(pred.mean.cpu(), pred.var.cpu(), reward)
 

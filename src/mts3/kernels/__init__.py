@@ -10,6 +10,7 @@ from collections.abc import Container
 import torch
 
 from mts3.gaussian import Belief, Evidence, LinearMap
+from mts3.gaussian.filtering import FilterStep, combine
 from mts3.kernels.backend import Backend, BackendRefused, Problem
 from mts3.kernels.choice import BACKENDS, choose, use_backend, wanted_backend
 
@@ -42,6 +43,22 @@ def filter_sequence(
         return choose(problem).run(problem)
 
 
+def filter_step(prior: Belief, transition: LinearMap, offset: Belief, evidence: Evidence) -> Belief:
+    """One step of `filter_sequence`, by its definition: no backend is sooner, or chosen in less time.
+
+    Args:
+        prior: p(z_t | w_<t), (B) beliefs.
+        transition, offset, evidence: As in `filter_sequence`, without the time axis.
+    Returns: p(z_{t+1} | w_<=t), (B) beliefs.
+    """
+    if not torch.is_autocast_enabled(prior.mean.device.type):
+        return combine(prior, FilterStep(transition, offset, evidence))[1]
+    dtype = prior.mean.dtype
+    with torch.autocast(prior.mean.device.type, enabled=False):
+        offset, evidence = offset.map(lambda x: x.to(dtype)), evidence.map(lambda x: x.to(dtype))
+        return combine(prior, FilterStep(transition, offset, evidence))[1]
+
+
 __all__ = [
     "BACKENDS",
     "Backend",
@@ -49,6 +66,7 @@ __all__ = [
     "Problem",
     "choose",
     "filter_sequence",
+    "filter_step",
     "use_backend",
     "wanted_backend",
 ]

@@ -11,6 +11,7 @@ import torch
 
 from mts3.gaussian import Belief, DenseMap, Evidence, ModalMap
 from mts3.kernels.backend import Backend, BackendRefused, Problem
+from mts3.kernels.self_check import failure
 from mts3.types import Tensor
 
 LARGEST_DENSE_DIM = 64
@@ -35,7 +36,7 @@ def refusal(problem: Problem) -> str | None:
         return f"computes in float32 or float64, not in {mean.dtype}: {str(mean.dtype)[6:]} has too few digits for it"
     if isinstance(transition, DenseMap) and problem.prior.dim > LARGEST_DENSE_DIM:
         return f"keeps dense transitions on chip, up to latent_obs_dim={LARGEST_DENSE_DIM}, not {problem.prior.dim}"
-    return None
+    return None if interpreted() else failure(run, type(transition), mean.dtype, mean.device)
 
 
 def run(problem: Problem) -> Belief:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
+from functools import reduce
 from itertools import islice
 
 import torch
 from torch import nn
 
-from mts3.gaussian import Belief, marginalize
+from mts3.gaussian import Belief
+from mts3.layers.prepared import Prepared
 from mts3.layers.process_noise import ProcessNoise
 from mts3.layers.transition import Transition, input_gain
 from mts3.types import Float, Tensor
@@ -17,8 +20,8 @@ from mts3.types import Float, Tensor
 class GaussianMarginalization(nn.Module):
     """p(z') for z' = M_1 z_1 + G (sum_{p>1} M_p z_p + b + noise), with learned M_p and noise.
 
-    See `mts3.gaussian.marginalize`. The diagonal G is fixed, from `input_gain` of the first transition: that of the
-    latent onto itself.
+    See `mts3.gaussian.marginalize`, whose parts are put together here in the order that costs least. The diagonal G is
+    fixed, from `input_gain` of the first transition: that of the latent onto itself.
 
     Args:
         dim: D.
@@ -35,6 +38,7 @@ class GaussianMarginalization(nn.Module):
         self.noise = ProcessNoise(dim)
         gain = input_gain(transitions[0])
         self.register_buffer("gain", torch.cat((gain, gain if memory else torch.zeros_like(gain))))
+        self.prepared = Prepared()
 
     def forward(self, parents: Sequence[Belief], shift: Float[Tensor, "*batch twoD"] | None = None) -> Belief:
         """The belief about z'.
@@ -56,11 +60,26 @@ class GaussianMarginalization(nn.Module):
             others: The beliefs of every parent but the first.
             shift: b, deterministic.
         """
-        maps = [transition() for transition in islice(self.transitions, 1, None)]
-        pushed = marginalize(list(zip(maps, others, strict=True)), self.noise(), shift)
+        noise, cov_gain = self.prepared(self._noise_and_gain, self.noise.raw, self.gain)
+        moved = [m().apply(other) for m, other in zip(islice(self.transitions, 1, None), others, strict=True)]
+        if moved:
+            pushed = reduce(operator.add, moved)
+            offset = Belief(self.scaled(pushed.mean), torch.addcmul(noise, pushed.cov, cov_gain))
+        else:
+            offset = Belief(torch.zeros_like(self.gain), noise)
+        return offset if shift is None else self.shifted(offset, shift)
+
+    def shifted(self, offset: Belief, shift: Float[Tensor, "*batch twoD"]) -> Belief:
+        """`offset`, computed without a shift, with it."""
+        mean = offset.mean + self.scaled(shift)
+        return Belief(mean, offset.cov.expand(*mean.shape[:-1], -1))
+
+    def _noise_and_gain(self) -> tuple[Float[Tensor, " threeD"], Float[Tensor, " threeD"]]:
+        """The process noise as it enters, and what G does to the three covariance fields."""
         upper, lower = self.gain.chunk(2)
-        return Belief(self.scaled(pushed.mean), pushed.cov * torch.cat((upper * upper, upper * lower, lower * lower)))
+        gain = torch.cat((upper * upper, upper * lower, lower * lower))
+        return self.noise() * gain, gain
 
     def scaled(self, shift: Float[Tensor, "*batch twoD"]) -> Float[Tensor, "*batch twoD"]:
-        """G b: a shift as it enters, for adding to an `offset` computed without it."""
+        """G b: a shift as it enters."""
         return shift * self.gain

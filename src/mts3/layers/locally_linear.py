@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mts3.gaussian import BandedMap, Belief
+from mts3.layers.prepared import Prepared
 from mts3.types import Float, Tensor
 
 BREAK_SYMMETRY = 0.02
@@ -62,6 +63,7 @@ class LocallyLinearTransition(nn.Module):
         self.register_buffer("initial", initial)
         self.bases = nn.Parameter(BREAK_SYMMETRY * torch.randn(bases, 2, 2, self.width, dim))
         self.coefficients = nn.Sequential(nn.Linear(2 * dim, hidden), nn.ReLU(), nn.Linear(hidden, bases))
+        self.prepared = Prepared()
 
     def blocks(self) -> Float[Tensor, "2 2 D"]:
         """The diagonals of the blocks of M_0."""
@@ -69,6 +71,9 @@ class LocallyLinearTransition(nn.Module):
 
     def forward(self) -> LocallyLinearMap:
         """The map, prepared for a sequence."""
+        return self.prepared(self._map, self.bases, self.initial)
+
+    def _map(self) -> LocallyLinearMap:
         before = self.width // 2
         initial = nn.functional.pad(self.initial.unsqueeze(-2), (0, 0, before, before))
         return LocallyLinearMap(initial, self.bases.flatten(1) / (2 * self.width), self.coefficients)

@@ -16,6 +16,7 @@ from mts3.gaussian import Evidence
 from mts3.kernels import wanted_backend
 from mts3.layers.blocked import BlockedMLP
 from mts3.layers.blocked_evidence import BlockedEvidence
+from mts3.layers.prepared import traced
 from mts3.types import Bool, Float, Tensor
 
 FEWEST_ROWS = 2048
@@ -26,24 +27,17 @@ STACKS = ([nn.Linear, nn.ReLU, nn.Linear], [nn.Linear, nn.ReLU, nn.LayerNorm, nn
 
 def goes_in_blocks(x: Float[Tensor, "*batch I"], net: nn.Sequential) -> bool:
     """Whether `net` takes x (*batch, I) in blocks here and now."""
-    if _traced() or not _known(net):
+    if traced() or x.shape[:-1].numel() < FEWEST_ROWS or not _known(net):
         return False
     on_cpu = x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
     exact = x.dtype in (torch.float32, torch.float64) and x.dtype == net[0].weight.dtype
-    return on_cpu and exact and x.shape[:-1].numel() >= FEWEST_ROWS and wanted_backend() != "reference"
+    return on_cpu and exact and wanted_backend() != "reference"
 
 
 def _known(net: nn.Sequential) -> bool:
     """Whether the modules are the ones that blocks compute, and nobody hooked on to them: blocks do not call them."""
     hooked = any(m._forward_hooks or m._forward_pre_hooks for m in (net, *net))
     return [type(module) for module in net] in STACKS and not hooked
-
-
-def _traced() -> bool:
-    """Whether someone looks at single operations: export, compilation, or a transform such as torch.func.vmap."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
-        return True
-    return torch._C._are_functorch_transforms_active()  # what autograd.Function asks; no public name says it
 
 
 def mlp(net: nn.Sequential, x: Float[Tensor, "*batch I"]) -> Float[Tensor, "*batch J"]:

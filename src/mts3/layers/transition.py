@@ -11,6 +11,7 @@ from torch import nn
 from mts3.errors import UserError, unknown_name
 from mts3.gaussian import DenseMap, ModalMap, dense_map, modal_map
 from mts3.layers.locally_linear import LocallyLinearTransition
+from mts3.layers.prepared import Prepared
 from mts3.types import Float, Tensor
 
 
@@ -38,6 +39,7 @@ class DenseTransition(nn.Module):
         self.register_buffer("initial", torch.cat(rows, 0))
         self.register_buffer("keep", keep, persistent=False)
         self.change = nn.Parameter(torch.zeros(2 * dim, 2 * dim))
+        self.prepared = Prepared()
 
     def matrix(self) -> Float[Tensor, "twoD twoD"]:
         """M."""
@@ -52,7 +54,8 @@ class DenseTransition(nn.Module):
 
     def forward(self) -> DenseMap:
         """The map, prepared for a sequence."""
-        return dense_map(self.matrix())
+        keep = () if self.keep is None else (self.keep,)
+        return self.prepared(lambda: dense_map(self.matrix()), self.change, self.initial, *keep)
 
 
 def band(dim: int, bandwidth: int) -> Float[Tensor, "twoD twoD"]:
@@ -80,6 +83,7 @@ class ModalTransition(nn.Module):
     def __init__(self, dim: int, initial: Float[Tensor, "2 2 D"]) -> None:
         super().__init__()
         self.raw = nn.Parameter(initial.clone())
+        self.prepared = Prepared()
 
     def blocks(self) -> Float[Tensor, "2 2 D"]:
         """The diagonals of M11, M12; M21, M22."""
@@ -87,7 +91,7 @@ class ModalTransition(nn.Module):
 
     def forward(self) -> ModalMap:
         """The map, prepared for a sequence."""
-        return modal_map(self.blocks())
+        return self.prepared(lambda: modal_map(self.blocks()), self.raw)
 
 
 class OscillatorTransition(nn.Module):
@@ -109,6 +113,7 @@ class OscillatorTransition(nn.Module):
         self.log_memory = nn.Parameter(torch.linspace(math.log(shortest), math.log(longest), dim))
         self.log_frequency = nn.Parameter(-self.log_memory.detach().clone())
         self.log_gain = nn.Parameter(torch.zeros(dim))
+        self.prepared = Prepared()
 
     def blocks(self) -> Float[Tensor, "2 2 D"]:
         """The diagonals of M11, M12; M21, M22."""
@@ -119,7 +124,8 @@ class OscillatorTransition(nn.Module):
 
     def forward(self) -> ModalMap:
         """The map, prepared for a sequence."""
-        return modal_map(self.blocks())
+        sources = (self.log_memory, self.log_frequency, self.log_gain)
+        return self.prepared(lambda: modal_map(self.blocks()), *sources)
 
 
 Transition = DenseTransition | ModalTransition | OscillatorTransition | LocallyLinearTransition

@@ -99,6 +99,17 @@ class AcRKN(LatentModel):
         beliefs = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, obs_mask)
         return beliefs, AcRKNState(last(beliefs))
 
+    def _next(
+        self,
+        state: AcRKNState,
+        obs: Float[Tensor, "B 1 O"],
+        action: Float[Tensor, "B 1 A"],
+        obs_mask: Bool[Tensor, "B 1 O"],
+        plan: Float[Tensor, "B n A"] | None,
+    ) -> tuple[Belief, AcRKNState]:
+        belief = self.fast.step(state.prior, self.fast.offset([]), obs, action, obs_mask)
+        return belief, AcRKNState(belief)
+
 
 class RKN(AcRKN):
     """Recurrent Kalman network: state_t -> state_{t+1}, whatever is done. Actions are accepted and not looked at.

@@ -66,6 +66,17 @@ class WorldModel(nn.Module, ABC):
             plan: Known actions after the last step, as in `step`; None knows none.
         """
 
+    def _step(
+        self,
+        state: Any,
+        obs: Float[Tensor, "B O"],
+        action: Float[Tensor, "B A"],
+        obs_mask: Bool[Tensor, "B O"],
+        plan: Float[Tensor, "B n A"] | None,
+    ) -> tuple[Prediction, Any]:
+        """`_observe` for a sequence of one step; for models that get there sooner."""
+        return self._observe(state, obs[:, None], action[:, None], obs_mask[:, None], plan)
+
     def observe(
         self,
         obs: Float[Tensor, "B T O"],
@@ -109,12 +120,12 @@ class WorldModel(nn.Module, ABC):
         Returns: the prediction (B, 1, O) and the next state.
         """
         self.require_causal()
-        checked = self._check_sequence(*self._one_step(obs_t, action_t, obs_mask))
-        self._check_batch("state", state.batch_size, obs_t.shape[0])
+        obs, action, mask = self._check_sequence(obs_t, action_t, obs_mask, one_step=True)
+        self._check_batch("state", state.batch_size, obs.shape[0])
         if planned_actions is not None:
-            self._check("planned_actions", planned_actions, 3, self.action_dim)
-            self._check_batch("planned_actions", planned_actions.shape[0], obs_t.shape[0])
-        return self._observe(state, *checked, planned_actions)
+            self._check("planned_actions", planned_actions, "B, n", self.action_dim, obs)
+            self._check_batch("planned_actions", planned_actions.shape[0], obs.shape[0])
+        return self._step(state, obs, action, mask, planned_actions)
 
     def require_causal(self) -> None:
         """Refuse to go step by step: for models that look ahead on purpose.
@@ -171,35 +182,31 @@ class WorldModel(nn.Module, ABC):
         """A tensor of the model's dtype, on its device."""
         return next(chain(self.parameters(), self.buffers()))
 
-    def _one_step(
-        self, obs_t: Tensor, action_t: Tensor | None, obs_mask: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """The arguments of `step` with a time axis of one step."""
-        self._check("obs_t", obs_t, 2, self.obs_dim)
-        if action_t is not None:
-            self._check("action_t", action_t, 2, self.action_dim)
-            action_t = action_t[:, None]
-        return obs_t[:, None], action_t, None if obs_mask is None else obs_mask[:, None]
-
     def _check_sequence(
-        self, obs: Tensor, actions: Tensor | None, obs_mask: Tensor | None
+        self, obs: Tensor, actions: Tensor | None, obs_mask: Tensor | None, one_step: bool = False
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Observations, actions (B, T, A) and mask (B, T, O) of a call to `observe`, checked."""
-        self._check("obs", obs, 3, self.obs_dim)
-        if obs.shape[0] == 0 or obs.shape[1] == 0:
-            raise ValueError(f"expected obs (B >= 1, T >= 1, {self.obs_dim}), got {tuple(obs.shape)}")
+        """Observations, actions (B, T, A) and mask (B, T, O) of a call to `observe`, or `step`, checked.
+
+        With `one_step` nothing has the time axis.
+        """
+        what, done, axes = ("obs_t", "action_t", "B") if one_step else ("obs", "actions", "B, T")
+        like = self._like
+        self._check(what, obs, axes, self.obs_dim, like)
+        if 0 in obs.shape:
+            sizes = axes.replace(",", " >= 1,") + " >= 1"
+            raise ValueError(f"expected {what} ({sizes}, {self.obs_dim}), got {tuple(obs.shape)}")
         if actions is None and self.action_dim == 0:
-            actions = obs.new_zeros(*obs.shape[:2], 0)
+            actions = obs.new_zeros(*obs.shape[:-1], 0)
         if actions is None:
             raise ValueError(
-                f"the model was built with action_dim={self.action_dim}: pass actions (B, T, {self.action_dim})"
+                f"the model was built with action_dim={self.action_dim}: pass {done} ({axes}, {self.action_dim})"
             )
-        self._check("actions", actions, 3, self.action_dim)
-        if not torch.isfinite(actions).all():
+        self._check(done, actions, axes, self.action_dim, like)
+        if not _finite(actions).all():
             raise ValueError("actions hold NaN or infinite values: an action is always known, fill the gaps first")
-        if actions.shape[:2] != obs.shape[:2]:
+        if actions.shape[:-1] != obs.shape[:-1]:
             raise ValueError(
-                f"obs {tuple(obs.shape)} and actions {tuple(actions.shape)} differ in batch or steps: "
+                f"{what} {tuple(obs.shape)} and {done} {tuple(actions.shape)} differ in batch or steps: "
                 "actions[t] acts between obs[t] and obs[t+1], so pass as many as observations"
             )
         return obs, actions, self._check_mask(obs, obs_mask)
@@ -212,7 +219,7 @@ class WorldModel(nn.Module, ABC):
             )
         if actions is None:
             actions = self._like.new_zeros(state.batch_size, horizon or 0, 0)
-        self._check("actions", actions, 3, self.action_dim)
+        self._check("actions", actions, "B, T", self.action_dim, self._like)
         unseen = self._like.new_zeros(()).expand(*actions.shape[:2], self.obs_dim)
         actions = self._check_sequence(unseen, actions, torch.zeros_like(unseen, dtype=torch.bool))[1]
         self._check_batch("state", state.batch_size, actions.shape[0])
@@ -224,31 +231,34 @@ class WorldModel(nn.Module, ABC):
             raise ValueError(f"{what} holds a batch of {given}, obs one of {expected}: pass one of the same size")
 
     def _check_mask(self, obs: Tensor, obs_mask: Tensor | None) -> Tensor:
-        """The mask as (B, T, O), True = observed."""
-        finite = torch.isfinite(obs)
+        """The mask in the shape of `obs`, (B, T, O) or without T, True = observed."""
+        finite = _finite(obs)
         if obs_mask is None:
-            if torch.isinf(obs).any():
+            if not finite.all() and torch.isinf(obs).any():
                 raise ValueError("obs holds infinite values; mark what was not observed with NaN or obs_mask=False")
             return finite
         if obs_mask.dtype != torch.bool:
             raise ValueError(f"obs_mask must be bool, True = observed; got {obs_mask.dtype}: pass obs_mask.bool()")
-        if obs_mask.shape not in (obs.shape, obs.shape[:2]):
+        if obs_mask.shape not in (obs.shape, obs.shape[:-1]):
             raise ValueError(
-                f"expected obs_mask {tuple(obs.shape[:2])} or {tuple(obs.shape)}, got {tuple(obs_mask.shape)}"
+                f"expected obs_mask {tuple(obs.shape[:-1])} or {tuple(obs.shape)}, got {tuple(obs_mask.shape)}"
             )
-        mask = obs_mask if obs_mask.ndim == 3 else obs_mask[..., None].expand(obs.shape)
-        if (mask & ~finite).any():
+        mask = obs_mask if obs_mask.ndim == obs.ndim else obs_mask[..., None].expand(obs.shape)
+        if not (finite | ~mask).all():
             raise ValueError("obs is NaN or infinite where obs_mask says observed: set the mask False there")
         return mask
 
-    def _check(self, what: str, value: Tensor, ndim: int, features: int) -> None:
-        """Number of axes, features, dtype and device of one argument."""
-        axes = {2: "B", 3: "B, T"}[ndim]
-        if value.ndim != ndim or value.shape[-1] != features:
+    def _check(self, what: str, value: Tensor, axes: str, features: int, like: Tensor) -> None:
+        """Number of axes, features, dtype and device of one argument; `like` has those of the model."""
+        if value.ndim != axes.count(",") + 2 or value.shape[-1] != features:
             raise ValueError(f"expected {what} ({axes}, {features}), got {tuple(value.shape)}")
-        like = self._like
         if value.dtype != like.dtype or value.device != like.device:
             raise ValueError(
                 f"{what} is {value.dtype} on {value.device}, the model is {like.dtype} on {like.device}: "
                 f"convert one of them with .to()"
             )
+
+
+def _finite(values: Tensor) -> Tensor:
+    """True where neither NaN nor infinite: `torch.isfinite` in half the passes."""
+    return values.abs() < torch.inf

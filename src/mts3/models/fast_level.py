@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from mts3.gaussian import Belief, Evidence
-from mts3.kernels import filter_sequence
+from mts3.kernels import filter_sequence, filter_step
 from mts3.layers import Control, GaussianDecoder, GaussianMarginalization, make_decoder, make_obs_encoder
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
@@ -79,12 +79,31 @@ class FastLevel(nn.Module):
         Returns: the belief about the next state after each step, (B, T) beliefs, for `decode`.
         """
         evidence: Evidence | None = None if obs is None else self.encoder(obs, obs_mask)
-        mean = offset.mean
-        if self.control is not None:
-            told = actions if task is None else torch.cat((actions, task), -1)
-            mean = mean + self.marginalization.scaled(self.control(told))
-        shifted = Belief(mean.expand(*actions.shape[:2], -1), offset.cov.expand(*actions.shape[:2], -1))
+        shifted = self._shifted(offset, actions, task).map(lambda fields: fields.expand(*actions.shape[:2], -1))
         return filter_sequence(prior, self.marginalization.transitions[0](), shifted, evidence, detach_at)
+
+    def step(
+        self,
+        prior: Belief,
+        offset: Belief,
+        obs: Float[Tensor, "B 1 O"],
+        action: Float[Tensor, "B 1 A"],
+        obs_mask: Bool[Tensor, "B 1 O"],
+        task: Float[Tensor, "B task_dim"] | None = None,
+    ) -> Belief:
+        """One step of `observe`, (B) beliefs in and out."""
+        evidence: Evidence = self.encoder(obs, obs_mask).map(_now)
+        shifted = self._shifted(offset, _now(action), task)
+        return filter_step(prior, self.marginalization.transitions[0](), shifted, evidence)
+
+    def _shifted(
+        self, offset: Belief, actions: Float[Tensor, "*batch A"], task: Float[Tensor, "*batch task_dim"] | None
+    ) -> Belief:
+        """`offset`, its mean moved by what the actions do."""
+        if self.control is None:
+            return offset
+        told = actions if task is None else torch.cat((actions, task), -1)
+        return self.marginalization.shifted(offset, self.control(told))
 
     def decode(self, beliefs: Belief) -> Prediction:
         """Prediction (B, T, O) from (B, T) beliefs, with the reward if it was asked for."""
@@ -92,3 +111,8 @@ class FastLevel(nn.Module):
         if self.reward_decoder is not None:
             pred = replace(pred, reward=self.reward_decoder(beliefs))
         return pred
+
+
+def _now(steps: Tensor) -> Tensor:
+    """(B, F) of a sequence (B, 1, F) of one step."""
+    return steps.squeeze(1)

@@ -148,3 +148,18 @@ class HiPRSSM(LatentModel):
         beliefs = self.fast.observe(state.prior, self.fast.offset([task]), obs, actions, obs_mask, task=told)
         after = last_step(obs, obs_mask, actions, self.obs_dim)
         return beliefs, HiPRSSMState(last(beliefs), context.map(lambda part: part[:, -1]), after)
+
+    def _next(
+        self,
+        state: HiPRSSMState,
+        obs: Float[Tensor, "B 1 O"],
+        action: Float[Tensor, "B 1 A"],
+        obs_mask: Bool[Tensor, "B 1 O"],
+        plan: Float[Tensor, "B n A"] | None,
+    ) -> tuple[Belief, HiPRSSMState]:
+        triple: Evidence = self.context_encoder(*state.last.before(obs, obs_mask, action), obs, obs_mask)
+        context = state.context + triple.map(lambda part: part.squeeze(1))
+        task = diagonal(*aggregate(context))
+        told = task.mean if self.adaptive else None
+        belief = self.fast.step(state.prior, self.fast.offset([task]), obs, action, obs_mask, told)
+        return belief, HiPRSSMState(belief, context, last_step(obs, obs_mask, action, self.obs_dim))

@@ -21,6 +21,11 @@ class LatentModel(WorldModel):
 
     fast: FastLevel
 
+    @property
+    def _like(self) -> Tensor:
+        """A tensor of the model's dtype, on its device; found sooner than its first parameter."""
+        return self.fast.marginalization.gain
+
     @abstractmethod
     def _believe(
         self,
@@ -46,6 +51,28 @@ class LatentModel(WorldModel):
         beliefs, after = self._believe(state, obs, actions, obs_mask, plan)
         return self.fast.decode(beliefs), after
 
+    @abstractmethod
+    def _next(
+        self,
+        state: Any,
+        obs: Float[Tensor, "B 1 O"],
+        action: Float[Tensor, "B 1 A"],
+        obs_mask: Bool[Tensor, "B 1 O"],
+        plan: Float[Tensor, "B n A"] | None,
+    ) -> tuple[Belief, Any]:
+        """`_believe` for a single step, without what only sequences need: a (B) belief, and the state after it."""
+
+    def _step(
+        self,
+        state: Any,
+        obs: Float[Tensor, "B O"],
+        action: Float[Tensor, "B A"],
+        obs_mask: Bool[Tensor, "B O"],
+        plan: Float[Tensor, "B n A"] | None,
+    ) -> tuple[Prediction, Any]:
+        belief, after = self._next(state, obs[:, None], action[:, None], obs_mask[:, None], plan)
+        return self.fast.decode(belief.map(lambda fields: fields.unsqueeze(1))), after
+
     def _imagine(self, state: Any, actions: Float[Tensor, "B T A"]) -> Prediction:
         return self.fast.decode(self._believe(state, None, actions, None, None)[0])
 
@@ -54,5 +81,5 @@ class LatentModel(WorldModel):
 
 
 def last(beliefs: Belief) -> Belief:
-    """(B) beliefs after the last step of (B, T) beliefs."""
-    return beliefs.map(lambda fields: fields[:, -1])
+    """(B) beliefs after the last step of (B, T) beliefs; a copy, for a view would keep those of all steps alive."""
+    return beliefs.map(lambda fields: fields[:, -1].clone())

@@ -7,15 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
+import torch
 from torch import nn
 
 from mts3.gaussian import Belief
+from mts3.kernels import wanted_backend
 from mts3.layers import GaussianMarginalization, make_transition
+from mts3.layers.prepared import Prepared, traced, unhooked
 from mts3.models.acrkn import initial_belief
 from mts3.models.fast_level import FastLevel
 from mts3.models.latent import LatentModel, last
+from mts3.models.lean_step import LeanStep, is_lean
 from mts3.models.slow_level import SlowLevel, SlowState
 from mts3.models.windows import OverWindows
+from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
 
 
@@ -140,6 +145,8 @@ class MTS3(LatentModel):
             task_dim=2 * latent_obs_dim if adaptive and windows else 0,
         )
 
+        self.prepared = Prepared()
+
     def initial_state(self, batch_size: int) -> MTS3State:
         """The state before anything was observed."""
         belief = initial_belief(batch_size, self.latent_obs_dim, self._like)
@@ -177,6 +184,53 @@ class MTS3(LatentModel):
         cuts = range(-task.taken % task.window_len, steps, task.window_len) if self.detach_between_windows else ()
         beliefs = self.fast.observe(state.prior, pushed.map(_drop), obs, actions, obs_mask, frozenset(cuts), told)
         return beliefs, MTS3State(last(beliefs), tuple(slow))
+
+    def _step(
+        self,
+        state: MTS3State,
+        obs: Float[Tensor, "B O"],
+        action: Float[Tensor, "B A"],
+        obs_mask: Bool[Tensor, "B O"],
+        plan: Float[Tensor, "B n A"] | None,
+    ) -> tuple[Prediction, MTS3State]:
+        lean = self._lean() if len(obs) == 1 and obs.is_cpu else None
+        if lean is None:
+            return super()._step(state, obs, action, obs_mask, plan)
+        pred, prior, slow = lean.step(state.prior, state.slow, obs, action, obs_mask, plan)
+        return pred, MTS3State(prior, slow)
+
+    def _lean(self) -> LeanStep | None:
+        """How a single sequence goes on online, sooner; None where that is not what was asked for."""
+        if torch.is_grad_enabled() or self.adaptive or wanted_backend() != "auto" or torch.is_autocast_enabled("cpu"):
+            return None
+        found = None if traced() else unhooked(self)
+        if found is None:
+            return None
+        sources, kinds = found
+        return self.prepared(self._make_lean, *sources, kinds=kinds)
+
+    def _make_lean(self) -> LeanStep | None:
+        levels = self._levels()
+        return LeanStep(self.fast, levels, self.obs_dim) if is_lean(self.fast, levels) else None
+
+    def _next(
+        self,
+        state: MTS3State,
+        obs: Float[Tensor, "B 1 O"],
+        action: Float[Tensor, "B 1 A"],
+        obs_mask: Bool[Tensor, "B 1 O"],
+        plan: Float[Tensor, "B n A"] | None,
+    ) -> tuple[Belief, MTS3State]:
+        task: Belief | None = None
+        slow: list[SlowState] = []
+        for level, part in zip(reversed(self._levels()), reversed(state.slow), strict=True):
+            task, after = level.step(part, obs, action, obs_mask, plan, task)
+            slow.insert(0, after)
+        offset = self.fast.offset([] if task is None else [task])
+        told = task.mean if self.adaptive and task is not None else None
+        starts = self.detach_between_windows and slow and state.slow[0].steps == 0
+        belief = self.fast.step(state.prior.detach() if starts else state.prior, offset, obs, action, obs_mask, told)
+        return belief, MTS3State(belief, tuple(slow))
 
 
 def _drop(fields: Tensor) -> Tensor:

@@ -174,6 +174,50 @@ class SlowLevel(nn.Module):
         task = OverWindows(TASK_BELIEFS[self.task_belief](windows), self.window_len, state.steps)
         return task, replace(self._next(state, steps, windows, seen.sum(2), done), last=last)
 
+    def step(
+        self,
+        state: SlowState,
+        obs: Float[Tensor, "B 1 O"],
+        action: Float[Tensor, "B 1 A"],
+        obs_mask: Bool[Tensor, "B 1 O"],
+        plan: Float[Tensor, "B n A"] | None = None,
+        above: Belief | None = None,
+    ) -> tuple[Belief, SlowState]:
+        """One step of `observe`: the open window and nothing around it. Arguments as there, and (B) beliefs.
+
+        Returns: the task belief the level below sees at this step, and the next state.
+        """
+        acts = action if plan is None else torch.cat((action, plan[:, : self.window_len - 1 - state.steps]), 1)
+        phase = torch.arange(state.steps, state.steps + acts.shape[1], dtype=obs.dtype, device=obs.device)
+        phase = phase / self.window_len
+        new, last = self._encode(state, obs, action, obs_mask, phase[:1])
+        seen, done, planned = state.obs + new.map(_last), state.actions, None
+        if self.action_encoder is not None and done is not None:
+            encoded: Evidence = self.action_encoder(acts, phase)
+            planned = done + encoded.sum(1)
+            done = done + encoded.map(lambda fields: fields[:, 0])
+        task, posterior = self.believe(state.closed, seen, planned, above)
+        if state.steps + 1 == self.window_len:
+            return task, replace(self.initial_state(posterior), last=last)
+        return task, SlowState(state.closed, seen, done, state.steps + 1, last)
+
+    def believe(
+        self, closed: Belief, seen: Evidence, planned: Evidence | None, above: Belief | None
+    ) -> tuple[Belief, Belief]:
+        """The task of one window, (B) beliefs: what the level below sees of it, and the posterior.
+
+        Args:
+            closed: Posterior of the window before.
+            seen: Evidence of the window's observations so far, (B, D).
+            planned: Evidence of its actions, done and planned, (B, 2D); None without actions.
+            above: The task of the level above; None for the top level.
+        """
+        parents = [] if planned is None else [diagonal(*aggregate(planned))]
+        parents += [] if above is None else [above]
+        prior = self.marginalization.transitions[0]().apply(closed) + self.marginalization.offset(parents)
+        posterior = condition(prior, seen)
+        return (prior if self.task_belief == "predicted" else posterior), posterior
+
     def _encode(
         self, state: SlowState, obs: Tensor | None, actions: Tensor, obs_mask: Tensor | None, phase: Tensor
     ) -> tuple[Evidence, LastStep | None]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import signal
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +51,14 @@ def fit(
     window_drop_rate: float = 0.75,
     forecast_rate: float = 0.5,
     average_decay: float = 0.98,
+    recompute: bool = False,
     curriculum_epochs: int = 1,
     patience: int | None = None,
     num_workers: int = 0,
     resume: bool = False,
     loggers: Iterable[Logger] = (),
     trainer: Mapping[str, Any] | None = None,
+    callbacks: Iterable[Callback] = (),
 ) -> FitResult:
     """Train `model` in place and keep its best weights in `run_dir`.
 
@@ -72,7 +76,8 @@ def fit(
         window_len: Steps of the windows that training drops together.
         seed: Order of the batches and the masks. The same seed gives the same result.
         batch_size: Sequences a step and a device.
-        learning_rate, schedule, weight_decay, step_drop_rate, forecast_rate, average_decay: See `TrainingModule`.
+        learning_rate, schedule, weight_decay, step_drop_rate, forecast_rate, average_decay, recompute: See
+            `TrainingModule`.
         window_drop_rate: What the probability of dropping a whole window grows to, from 0.05 by 0.1.
         curriculum_epochs: Epochs between two increases of it.
         patience: Stop after this many epochs without a better validation CRPS; None never.
@@ -80,6 +85,7 @@ def fit(
         resume: Continue from `run_dir`/last.ckpt.
         loggers: Lightning loggers, see `build_loggers`.
         trainer: Arguments of `lightning.Trainer`, as in {"max_epochs": 50, "devices": 1}.
+        callbacks: More Lightning callbacks, called before ours.
     Raises:
         UserError: if an argument is out of range, there is nothing to resume, or the disk is full.
         TrainingDiverged: if the loss or a gradient becomes NaN or infinite.
@@ -96,6 +102,7 @@ def fit(
         step_drop_rate=step_drop_rate,
         forecast_rate=forecast_rate,
         average_decay=average_decay,
+        recompute=recompute,
     )
     data = SequenceDataModule(train, validation, batch_size, seed, num_workers)
     _check_context(validation, context_len)
@@ -103,13 +110,13 @@ def fit(
         return fit_closed_form(model, train, validation, folder.path, context_len)
     if resume:
         _check_checkpoint(folder.last, module)
-    callbacks: list[Callback] = [WindowDropCurriculum(curriculum_epochs, end=window_drop_rate), folder]
+    ours: list[Callback] = [*callbacks, WindowDropCurriculum(curriculum_epochs, end=window_drop_rate), folder]
     if patience is not None:
         if patience < 1:
             raise UserError(f"train.patience must be a number of epochs >= 1 or null, got {patience}")
-        callbacks.append(EarlyStopping("val_crps", patience=patience, check_finite=False))
-    with quiet():
-        lightning = _build_trainer(dict(trainer or {}), callbacks, list(loggers), folder.path)
+        ours.append(EarlyStopping("val_crps", patience=patience, check_finite=False))
+    with quiet(), subnormals_flushed():
+        lightning = _build_trainer(dict(trainer or {}), ours, list(loggers), folder.path)
         try:
             _run(lightning, module, data, folder.last if resume else None)
         except TrainingDiverged as error:
@@ -126,6 +133,22 @@ def fit(
 def is_main_process() -> bool:
     """Whether this is the process that writes and prints (training on several devices starts one for each)."""
     return getattr(rank_zero_only, "rank", 0) == 0
+
+
+@contextmanager
+def subnormals_flushed() -> Iterator[None]:
+    """Take numbers below 1.2e-38 (float32) for zero within the block, where the CPU can; put back as it was.
+
+    A gradient that goes back through long stretches with nothing to predict decays into them, the squares that AdamW
+    keeps sooner still, and many CPUs take a hundred cycles for each. A setting of the thread: of this one, in which
+    forward and backward passes on a CPU and the optimizer run; others that may help it keep their own.
+    """
+    before = sys.float_info.min * 0.5 == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 def _build_trainer(options: dict[str, Any], callbacks: list[Callback], loggers: list[Logger], path: Path) -> Trainer:

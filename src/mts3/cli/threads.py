@@ -1,0 +1,95 @@
+"""How many CPU threads train fastest here and now: measured, not assumed."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from mts3.data import SequenceDataset, batches
+from mts3.metrics import gaussian_nll
+from mts3.models import WorldModel
+from mts3.models.segments import observe_in_segments
+from mts3.train import seeded
+
+MOST = torch.get_num_threads()
+"""What PyTorch would use: the cores this process may run on, or OMP_NUM_THREADS."""
+SHORTEST = 0.02  # seconds; a shorter step is made of operations too small to be shared
+CLEARLY = 1.2  # times as fast as with fewer threads: less is not worth the cores
+ROUNDS = 3
+LONG = 2.0  # seconds; where a round takes longer, one is enough
+
+
+def choose_threads(model: WorldModel, train: SequenceDataset, config: dict[str, Any]) -> str | None:
+    """Set the number of CPU threads that trains fastest, for `threads=auto`: one unless more are clearly faster.
+
+    A few steps on the first sequences are timed, with one thread and with more, in turn. Neither parameters nor
+    anyone's random numbers are touched. Nothing is timed with a single core, or for steps of a few milliseconds.
+
+    Args:
+        model: On the CPU.
+        train: The training part.
+        config: A resolved configuration.
+    Returns: a line that says what was chosen, None if nothing was timed.
+    """
+    if MOST == 1:
+        torch.set_num_threads(1)
+        return None
+    with seeded(config["seed"]):
+        return fastest(training_step(model, train, config["train"]), MOST)
+
+
+def fastest(step: Callable[[], None], most: int) -> str | None:
+    """Set the number of threads, at most `most`, and say which. Doubled for as long as that is clearly faster."""
+    torch.set_num_threads(1)
+    step()  # allocates, and compiles what is compiled at its first use
+    if _seconds(step, 1) < SHORTEST:
+        return None
+    threads, line = 1, ""
+    while threads < most:
+        more = min(2 * threads, most)
+        few, many = _in_turn(step, threads, more)
+        if few < CLEARLY * many:
+            line = f"threads: {threads} ({more} are no faster here)"
+            break
+        line = f"threads: {more} ({few / many:.1f} times as fast as {threads} here)"
+        threads = more
+    torch.set_num_threads(threads)
+    return line
+
+
+def training_step(model: WorldModel, train: SequenceDataset, options: dict[str, Any]) -> Callable[[], None]:
+    """A function that computes the gradient of one training step, and drops it.
+
+    Args:
+        options: The section `train` of a configuration.
+    """
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    obs, actions = (x.to(parameters[0]) for x in next(batches(train, range(len(train)), options["batch_size"])))
+    recompute = options.get("recompute", False)
+
+    def step() -> None:
+        given = obs[:, :-1], actions, ~obs[:, :-1].isnan()
+        pred = observe_in_segments(model, *given, recompute=True)[0] if recompute else model(*given)
+        torch.autograd.grad(gaussian_nll(pred, obs[:, 1:]), parameters, allow_unused=True)
+
+    return step
+
+
+def _in_turn(step: Callable[[], None], few: int, many: int) -> tuple[float, float]:
+    """Median seconds of a step with few threads and with many, in turn: a neighbour meets both."""
+    seconds = [(_seconds(step, few), _seconds(step, many))]
+    while len(seconds) < ROUNDS and sum(seconds[0]) < LONG:
+        seconds.append((_seconds(step, few), _seconds(step, many)))
+    a, b = zip(*seconds, strict=True)
+    return statistics.median(a), statistics.median(b)
+
+
+def _seconds(step: Callable[[], None], threads: int) -> float:
+    torch.set_num_threads(threads)
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
