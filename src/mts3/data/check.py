@@ -72,7 +72,7 @@ def check_dataset(dataset: Dataset, window_len: int = WINDOW_LEN) -> Checked:
     recording = RawRecording(
         dataset.name,
         tuple(
-            RawTrajectory(t.name, t.obs.mean(1, keepdims=True) if images else t.obs, t.actions)
+            RawTrajectory(t.name, np.asarray(t.obs).mean(1, keepdims=True) if images else t.obs, t.actions)
             for t in dataset.trajectories
         ),
         ("brightness",) if images else dataset.obs_names,

@@ -10,6 +10,7 @@ import numpy as np
 from mts3.data.assemble import assemble
 from mts3.data.columns import Columns
 from mts3.data.readers.times import seconds
+from mts3.data.stored import Rows, hold_last
 from mts3.data.trajectory import Dataset, Trajectory, as_float32
 from mts3.errors import UserError
 
@@ -21,7 +22,7 @@ def wanted_arrays(available: Mapping[str, object], columns: Columns) -> tuple[tu
     )
 
 
-def arrays_dataset(arrays: Mapping[str, np.ndarray], columns: Columns, path: Path) -> Dataset:
+def arrays_dataset(arrays: Mapping[str, Rows], columns: Columns, path: Path) -> Dataset:
     """Arrays of a user: (T, O), or (N, T, O) for N trajectories of one length.
 
     Args:
@@ -34,7 +35,9 @@ def arrays_dataset(arrays: Mapping[str, np.ndarray], columns: Columns, path: Pat
     """
     obs_keys, action_keys = wanted_arrays(arrays, columns)
     obs, obs_names = _side_by_side(arrays, obs_keys, path)
-    actions, action_names = _side_by_side(arrays, action_keys, path) if action_keys else (obs[..., :0], ())
+    actions, action_names = (
+        _side_by_side(arrays, action_keys, path) if action_keys else (np.empty((*obs.shape[:-1], 0), np.float32), ())
+    )
     if (
         actions.ndim != obs.ndim
         or actions.shape[:-2] != obs.shape[:-2]
@@ -47,7 +50,7 @@ def arrays_dataset(arrays: Mapping[str, np.ndarray], columns: Columns, path: Pat
     if obs.ndim == 3:
         return _stacked(obs, actions, obs_names, action_names, columns, path)
     if len(actions) < len(obs):
-        actions = np.concatenate([actions, actions[-1:]])
+        actions = hold_last(actions)
     return assemble(
         path,
         obs,
@@ -66,8 +69,8 @@ def arrays_dataset(arrays: Mapping[str, np.ndarray], columns: Columns, path: Pat
 
 
 def _stacked(
-    obs: np.ndarray,
-    actions: np.ndarray,
+    obs: Rows,
+    actions: Rows,
     obs_names: tuple[str, ...],
     action_names: tuple[str, ...],
     columns: Columns,
@@ -84,11 +87,9 @@ def _stacked(
     return Dataset(path.stem, trajectories, obs_names, action_names, columns.sample_time or 1.0)
 
 
-def _side_by_side(
-    arrays: Mapping[str, np.ndarray], keys: tuple[str, ...], path: Path
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _side_by_side(arrays: Mapping[str, Rows], keys: tuple[str, ...], path: Path) -> tuple[Rows, tuple[str, ...]]:
     """The named arrays joined along their last axis, and a name a channel: KEY_0, KEY_1, ..."""
-    blocks: list[np.ndarray] = []
+    blocks: list[Rows] = []
     names: list[str] = []
     for key in keys:
         if key not in arrays:
@@ -110,11 +111,11 @@ def _side_by_side(
     return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=-1)), tuple(names)
 
 
-def _vector(arrays: Mapping[str, np.ndarray], key: str, rows: int, path: Path) -> np.ndarray:
+def _vector(arrays: Mapping[str, Rows], key: str, rows: int, path: Path) -> np.ndarray:
     if key not in arrays:
         raise UserError(f"{path} has no array '{key}'; it has {', '.join(arrays)}")
     if arrays[key].shape != (rows,):
         raise UserError(
             f"array '{key}' of {path} has shape {arrays[key].shape}; expected ({rows},), one entry a row of obs"
         )
-    return arrays[key]
+    return np.asarray(arrays[key])
