@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from mts3.data.columns import Columns
-from mts3.data.readers.arrays import arrays_dataset, wanted_arrays
+from mts3.data.readers.arrays import arrays_reading, wanted_arrays
 from mts3.data.readers.episodes import Episode, episodes_reading
 from mts3.data.readers.hdf5_checks import child, is_number, leaves, read_all
-from mts3.data.readers.reading import Reading, listed, reason, roles
+from mts3.data.readers.reading import Reading, listed, reason
 from mts3.data.stored import Rows, flat, row_chunks
 from mts3.errors import UserError
 
@@ -64,8 +64,7 @@ def _arrays(file: Any, path: Path, columns: Columns) -> Reading:
     obs, actions = wanted_arrays(file, columns)
     extra = [name for name in (columns.reward, columns.time, columns.trajectory) if name is not None]
     arrays = read_all({name: _dataset(file, name, path) for name in (*obs, *actions, *extra)}, path)
-    taken = roles(obs, actions, columns.reward, columns.time, columns.trajectory)
-    return Reading(arrays_dataset(arrays, columns, path), "HDF5", taken)
+    return arrays_reading(arrays, columns, path, "HDF5")
 
 
 def _dataset(file: Any, name: str, path: Path) -> Any:

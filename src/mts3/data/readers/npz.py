@@ -14,7 +14,7 @@ import numpy as np
 
 from mts3.data.columns import Columns
 from mts3.data.native import FORMAT_KEY, from_arrays
-from mts3.data.readers.arrays import arrays_dataset, wanted_arrays
+from mts3.data.readers.arrays import arrays_reading
 from mts3.data.readers.limits import refuse_oversized
 from mts3.data.readers.presplit import PRESPLIT_KEYS, presplit_reading
 from mts3.data.readers.reading import Reading, reason, roles
@@ -54,9 +54,7 @@ def read(path: Path, columns: Columns) -> Reading:
         return Reading(dataset, "data set of mts3", roles(dataset.obs_names, dataset.action_names))
     if unmapped and all(key in arrays for key in PRESPLIT_KEYS):
         return presplit_reading(arrays, path, "npz, split into train and test", columns.sample_time)
-    dataset = arrays_dataset(arrays, columns, path)
-    taken = roles(*wanted_arrays(arrays, columns), columns.reward, columns.time, columns.trajectory)
-    return Reading(dataset, "npz", taken)
+    return arrays_reading(arrays, columns, path, "npz")
 
 
 def load_arrays(path: Path) -> dict[str, Rows]:
