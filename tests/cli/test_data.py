@@ -131,7 +131,7 @@ def test_a_sample_time_stands_in_for_a_time_column(mts3: Command) -> None:
         (["show", "nowhere.csv"], "nowhere.csv"),
         (["show", "plaza1", "ouptut=x.png"], "unknown option 'ouptut': did you mean output"),
         (["make"], "make takes the name of one generated set, got 0"),
-        (["make", "soil"], "data set 'soil' is recorded, not generated; make takes one of: arm_payload, "),
+        (["make", "soil"], "recorded, not generated: use it as data=soil; make takes one of: arm_payload, "),
         (["make", "three_scale"], "unknown generated data set 'three_scale': did you mean three_scales"),
         (["make", "three_scales", "size=big"], "data set 'three_scales' has no size 'big'; choose from: small"),
         (["make", "three_scales", "seed=one"], "seed=one is no whole number"),

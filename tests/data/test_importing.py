@@ -75,11 +75,11 @@ def test_a_full_disk_leaves_nothing_and_keeps_the_old_file(tmp_path, dataset, mo
     path = save_dataset(dataset, tmp_path / "toy.npz")
     before = path.read_bytes()
 
-    def full(file, **arrays):
+    def full(file, header):
         file.write(b"half of it")
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(np, "savez_compressed", full)
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
     with pytest.raises(UserError, match=r"cannot write .*toy\.npz: No space left on device"):
         save_dataset(dataset, path)
     assert path.read_bytes() == before

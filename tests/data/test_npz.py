@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from mts3.data import Dataset, load_dataset, save_dataset, split
+from mts3.data.columns import Columns
+from mts3.data.readers import read_with_notes
 from mts3.errors import UserError
 
 
@@ -131,3 +133,23 @@ def test_our_format_with_parts_that_do_not_fit(tmp_path, dataset, change, words)
     path = _save(tmp_path / "bad.npz", **{key: value for key, value in arrays.items() if value is not None})
     with pytest.raises(UserError, match=words):
         load_dataset(None, path)
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_actions_a_row_shorter_or_longer_than_observations(tmp_path, rng, stacked):
+    """The row of the last observation acts on nothing: held where missing; one more is left out, which is said."""
+    obs, actions = rng.normal(size=(3, 6, 2)), rng.normal(size=(3, 7, 1))
+    for rows, said in ((5, False), (6, False), (7, True)):
+        own = actions[:, :rows]
+        path = _save(tmp_path / f"log{rows}.npz", obs=obs if stacked else obs[1], actions=own if stacked else own[1])
+        reading = read_with_notes(path, Columns.parse(None))
+        trajectory = reading.dataset.trajectories[1 if stacked else 0]
+        np.testing.assert_array_equal(trajectory.actions[:5], actions[1, :5].astype(np.float32))
+        assert len(trajectory.actions) == 6
+        assert [note[:52] for note in reading.notes] == ["actions have a row more than observations: actions[t"] * said
+
+
+def test_actions_two_rows_off_are_refused(tmp_path, rng):
+    path = _save(tmp_path / "log.npz", obs=rng.normal(size=(6, 2)), actions=rng.normal(size=(4, 1)))
+    with pytest.raises(UserError, match=r"expected \(T, obs_dim\) and \(T-1, T or T\+1, action_dim\)"):
+        load_dataset("file", path)

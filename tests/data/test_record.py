@@ -175,7 +175,8 @@ def test_an_exception_in_the_environment_keeps_what_came_before(tmp_path):
 
 
 SCRIPT = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
 import gymnasium
 from mts3.data.record import RecordTrajectories
 

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mts3.cli.overrides import parse
+from mts3.data.published import how_to_get
 from mts3.errors import UserError, unknown_name
 
 CONFIGS = "mts3.configs"
@@ -155,7 +156,8 @@ def _checked_choices(overrides: list[str]) -> list[str]:
         if override.key_or_group in GROUPS:
             known, given = choices_of(override.key_or_group), str(override.value())
             if given not in known:
-                raise unknown_name(GROUPS[override.key_or_group], given, known)
+                error = unknown_name(GROUPS[override.key_or_group], given, known)
+                raise UserError(f"{error} {how_to_get(given)}") if override.key_or_group == "data" else error
             choices.append(text)
     return choices
 

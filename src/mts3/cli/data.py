@@ -105,7 +105,10 @@ def _list() -> None:
 
 def _make(name: str, options: dict[str, Any]) -> None:
     if name in DATASETS and name not in GENERATED:
-        raise UserError(f"data set '{name}' is recorded, not generated; make takes one of: {', '.join(GENERATED)}")
+        raise UserError(
+            f"data set '{name}' is recorded, not generated: use it as data={name}; make takes one of: "
+            f"{', '.join(GENERATED)}"
+        )
     wanted = cached(name, options.get("size"), options.get("seed"))
     output = Path(options["output"]) if "output" in options else None
     if output is not None and output.suffix != ".npz":

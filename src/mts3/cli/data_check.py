@@ -56,6 +56,8 @@ def print_report(checked: Checked) -> None:
     print(f"{recording.name}: {count} of {rows} rows, {channels}")
     if checked.refused:
         print(f"it cannot be used as it is: {checked.refused}")
+    for note in checked.notes:
+        print(f"read: {note}")
     if not checked.findings:
         print("nothing found: times, actions, lengths and every channel look sound")
     for kind, group in itertools.groupby(checked.findings, lambda finding: finding.kind):

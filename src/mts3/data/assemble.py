@@ -11,6 +11,7 @@ import numpy as np
 from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
 from mts3.data.resample import ordered_times
 from mts3.data.resample import resample as resampled
+from mts3.data.stored import Rows
 from mts3.data.trajectory import Dataset, Trajectory, as_float32
 from mts3.errors import UserError
 
@@ -21,14 +22,14 @@ RESAMPLE = "resample with data.columns.resample=true (mts3 data import: resample
 
 def assemble(
     path: Path,
-    obs: np.ndarray,
-    actions: np.ndarray,
+    obs: Rows,
+    actions: Rows,
     obs_names: tuple[str, ...],
     action_names: tuple[str, ...],
     ids: np.ndarray | None,
     times: np.ndarray | None,
     sample_time: float | None,
-    reward: np.ndarray | None = None,
+    reward: Rows | None = None,
     resample: bool = False,
     max_gap: float | None = None,
 ) -> Dataset:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from mts3.data.generators import GENERATED, Generated, Recipe
 from mts3.data.native import FORMAT_VERSION, from_arrays, save_dataset
+from mts3.data.published import how_to_get
 from mts3.data.readers.npz import load_arrays
 from mts3.data.trajectory import Dataset, Trajectory
 from mts3.errors import UserError, unknown_name
@@ -46,7 +47,7 @@ def cached(name: str, size: str | None = None, seed: int | None = None) -> Cache
         UserError: for a set that is not generated, a size it does not have, or a seed that is no whole number >= 0.
     """
     if name not in GENERATED:
-        raise unknown_name("generated data set", name, GENERATED)
+        raise UserError(f"{unknown_name('generated data set', name, GENERATED)} {how_to_get(name)}")
     recipes = GENERATED[name].recipes
     size = next(iter(recipes)) if size is None else size
     if size not in recipes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import numpy as np
 from mts3.data.columns import Columns
 from mts3.data.findings import KINDS, Finding
 from mts3.data.flaws import channel_flaws, gaps
-from mts3.data.load import load_dataset
 from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
+from mts3.data.readers import read_with_notes
 from mts3.data.statistics import RELATIVE_STD_FLOOR
 from mts3.data.time_flaws import GAP_STEPS, time_flaws, usual_step
 from mts3.data.trajectory import Dataset
@@ -38,11 +38,13 @@ class Checked:
         recording: The rows, images as their mean brightness.
         findings: In the order of KINDS, then of the channels and of the trajectories.
         refused: Why the rows make no data set as they are; "" if they do.
+        notes: What the reader of the file left out or took for granted.
     """
 
     recording: RawRecording
     findings: tuple[Finding, ...]
     refused: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def check_file(
@@ -58,12 +60,12 @@ def check_file(
         UserError: if the file cannot be read.
     """
     try:
-        dataset = load_dataset(None, path, columns)
+        reading = read_with_notes(path, Columns.parse(columns))
     except RefusedRows as error:
         if error.recording is None:
             raise
         return Checked(error.recording, find_flaws(error.recording, window_len), str(error))
-    return check_dataset(dataset, window_len)
+    return replace(check_dataset(reading.dataset, window_len), notes=reading.notes)
 
 
 def check_dataset(dataset: Dataset, window_len: int = WINDOW_LEN) -> Checked:
@@ -72,7 +74,7 @@ def check_dataset(dataset: Dataset, window_len: int = WINDOW_LEN) -> Checked:
     recording = RawRecording(
         dataset.name,
         tuple(
-            RawTrajectory(t.name, t.obs.mean(1, keepdims=True) if images else t.obs, t.actions)
+            RawTrajectory(t.name, np.asarray(t.obs).mean(1, keepdims=True) if images else t.obs, t.actions)
             for t in dataset.trajectories
         ),
         ("brightness",) if images else dataset.obs_names,

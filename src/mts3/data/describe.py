@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mts3.data.generators import GENERATED, Recipe
 from mts3.data.load import DATASETS, load_dataset
+from mts3.data.moments import Moments, moments
+from mts3.data.stored import row_chunks
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
 
@@ -52,7 +55,7 @@ class Channel:
 def describe(dataset: Dataset) -> Summary:
     """The summary of a data set."""
     rows = sum(len(t) for t in dataset.trajectories)
-    missing = sum(int(np.isnan(t.obs).sum()) for t in dataset.trajectories)
+    missing = sum(int(np.isnan(chunk).sum()) for t in dataset.trajectories for _, chunk in row_chunks(t.obs))
     return Summary(
         name=dataset.name,
         trajectories=len(dataset.trajectories),
@@ -67,19 +70,15 @@ def describe(dataset: Dataset) -> Summary:
 
 def describe_channels(dataset: Dataset) -> list[Channel]:
     """One row a channel, observations first; one for all the pixels of images."""
-    obs = [t.obs for t in dataset.trajectories]
+    obs, actions = [t.obs for t in dataset.trajectories], [t.actions for t in dataset.trajectories]
     observed = ("obs", dataset.obs_names, dataset.obs_units, obs)
     if dataset.image_shape is not None:
-        name = "image {}x{}x{}".format(*dataset.image_shape)
-        observed = ("obs", (name,), dataset.obs_units[:1], [array.reshape(-1, 1) for array in obs])
-    blocks = (
-        observed,
-        ("action", dataset.action_names, dataset.action_units, [t.actions for t in dataset.trajectories]),
-    )
+        observed = ("obs", ("image {}x{}x{}".format(*dataset.image_shape),), dataset.obs_units[:1], obs)
+    blocks = (observed, ("action", dataset.action_names, dataset.action_units, actions))
     return [
-        _channel(name, kind, unit, np.concatenate([array[:, i] for array in arrays]))
+        channel
         for kind, names, units, arrays in blocks
-        for i, (name, unit) in enumerate(zip(names, units, strict=True))
+        for channel in _channels(names, kind, units, moments(arrays, len(names)))
     ]
 
 
@@ -117,15 +116,17 @@ def _planned(recipe: Recipe) -> Summary:
     )
 
 
-def _channel(name: str, kind: str, unit: str, values: np.ndarray) -> Channel:
-    seen = values[~np.isnan(values)].astype(np.float64)
-    return Channel(
-        name=name,
-        kind=kind,
-        unit=unit,
-        mean=float(seen.mean()),
-        std=float(seen.std()),
-        min=float(seen.min()),
-        max=float(seen.max()),
-        missing=1.0 - len(seen) / len(values),
-    )
+def _channels(names: Sequence[str], kind: str, units: Sequence[str], found: Moments) -> list[Channel]:
+    return [
+        Channel(
+            name=name,
+            kind=kind,
+            unit=unit,
+            mean=float(found.mean[i]),
+            std=float(found.std[i]),
+            min=float(found.min[i]),
+            max=float(found.max[i]),
+            missing=1.0 - float(found.count[i]) / found.rows,
+        )
+        for i, (name, unit) in enumerate(zip(names, units, strict=True))
+    ]

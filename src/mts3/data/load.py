@@ -10,6 +10,7 @@ from mts3.data.cache import cached
 from mts3.data.columns import Columns
 from mts3.data.generators import GENERATED
 from mts3.data.pam import load_pam
+from mts3.data.published import how_to_get
 from mts3.data.readers import read_file
 from mts3.data.readers.minari import PREFIX as MINARI_PREFIX
 from mts3.data.recorded import load_plaza1, load_soil, load_tiago
@@ -48,7 +49,7 @@ def load_dataset(
             or a generated set that cannot be kept or whose simulator is not installed.
     """
     if name not in (None, FILE, *DATASETS):
-        raise unknown_name("data set", str(name), (*DATASETS, FILE))
+        raise UserError(f"{unknown_name('data set', str(name), (*DATASETS, FILE))} {how_to_get(str(name))}")
     if name not in GENERATED and (size is not None or seed is not None):
         raise UserError(
             f"{'a file' if name in (None, FILE) else f'data set {name!r}'} has no size and no seed to choose; sets "

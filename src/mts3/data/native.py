@@ -1,4 +1,4 @@
-"""Our own data set format: one npz, plain arrays, no pickles.
+"""Our own data set format: one npz, plain arrays, no pickles; compressed unless it is large.
 
 Trajectories are stored one after the other: `obs` (R, O) and `actions` (R, A) float32 over all R rows, `lengths` (N,)
 rows a trajectory, `names` (N,), `test_names`, `obs_names` (O,), `action_names` (A,), `obs_units`, `action_units`, and
@@ -8,10 +8,13 @@ Images have `image_shape` (3,) besides, and recordings with a reward `reward` (R
 
 from __future__ import annotations
 
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from mts3.data.stored import LARGE, Rows, row_chunks
 from mts3.data.trajectory import Dataset, Trajectory
 from mts3.errors import UserError
 from mts3.files import write_aside
@@ -31,26 +34,47 @@ def save_dataset(dataset: Dataset, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix != ".npz":
         raise UserError(f"output is {path}; expected a name that ends in .npz")
+    trajectories = dataset.trajectories
+    columns: dict[str, list[Rows]] = {
+        "obs": [t.obs for t in trajectories],
+        "actions": [t.actions for t in trajectories],
+    }
+    if dataset.has_reward:
+        columns["reward"] = [t.reward for t in trajectories if t.reward is not None]
     arrays: dict[str, np.ndarray] = {
         FORMAT_KEY: np.array(FORMAT_VERSION),
-        "obs": np.concatenate([t.obs for t in dataset.trajectories]),
-        "actions": np.concatenate([t.actions for t in dataset.trajectories]),
-        "lengths": np.array([len(t) for t in dataset.trajectories], dtype=np.int64),
-        "names": _text([t.name for t in dataset.trajectories]),
+        "lengths": np.array([len(t) for t in trajectories], dtype=np.int64),
+        "names": _text([t.name for t in trajectories]),
         "sample_time": np.array(dataset.sample_time),
     }
     for key in ("test_names", "obs_names", "action_names", "obs_units", "action_units", "name", "attribution"):
         arrays[key] = _text(getattr(dataset, key))
     if dataset.image_shape is not None:
         arrays["image_shape"] = np.array(dataset.image_shape)
-    if dataset.has_reward:
-        arrays["reward"] = np.concatenate([t.reward for t in dataset.trajectories if t.reward is not None])
-    with write_aside(path) as aside, aside.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+    large = sum(part.size * part.dtype.itemsize for parts in columns.values() for part in parts) > LARGE
+    # Without compression rows have a place in the file, where they can stay.
+    method = zipfile.ZIP_STORED if large else zipfile.ZIP_DEFLATED
+    with write_aside(path) as aside, zipfile.ZipFile(aside, "w", method) as archive:
+        for key, parts in columns.items():
+            _write_rows(archive, key, parts)
+        for key, array in arrays.items():
+            with archive.open(f"{key}.npy", "w") as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
     return path
 
 
-def from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
+def _write_rows(archive: zipfile.ZipFile, key: str, parts: list[Rows]) -> None:
+    """One array in the archive, of the rows of all trajectories, a chunk at a time."""
+    shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
+    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        for part in parts:
+            for _, rows in row_chunks(part):
+                member.write(np.ascontiguousarray(rows, dtype="<f4").tobytes())
+
+
+def from_arrays(arrays: Mapping[str, Rows], path: Path) -> Dataset:
     """The inverse of `save_dataset`, from the arrays of the file; trajectories are views.
 
     Raises:
@@ -60,10 +84,10 @@ def from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
     if missing:
         raise UserError(f"{path} lacks the array '{missing[0]}' of a data set; write it again with `mts3 data import`")
     _check_kinds(arrays, path)
-    version = int(arrays[FORMAT_KEY])
+    version = int(np.asarray(arrays[FORMAT_KEY]))
     if version > FORMAT_VERSION:
         raise UserError(f"{path} is in format {version}; this mts3 reads up to {FORMAT_VERSION}: update mts3")
-    lengths, names = arrays["lengths"], [str(name) for name in arrays["names"]]
+    lengths, names = np.asarray(arrays["lengths"]), [str(name) for name in np.asarray(arrays["names"])]
     rows, reward = len(arrays["obs"]), arrays.get("reward")
     uneven = len(arrays["actions"]) != rows or (reward is not None and len(reward) != rows)
     if len(lengths) != len(names) or lengths.min(initial=1) < 1 or lengths.sum() != rows or uneven:
@@ -84,7 +108,7 @@ def from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
     return Dataset(
         name=str(arrays["name"]),
         trajectories=trajectories,
-        sample_time=float(arrays["sample_time"]),
+        sample_time=float(np.asarray(arrays["sample_time"])),
         attribution=str(arrays["attribution"]),
         obs_names=_strings(arrays["obs_names"]),
         action_names=_strings(arrays["action_names"]),
@@ -95,7 +119,7 @@ def from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Dataset:
     )
 
 
-def _check_kinds(arrays: dict[str, np.ndarray], path: Path) -> None:
+def _check_kinds(arrays: Mapping[str, Rows], path: Path) -> None:
     """Refuses arrays of another kind or with another number of axes than `save_dataset` writes."""
     kinds = {FORMAT_KEY: ("iu", 0), "sample_time": ("fiu", 0), "lengths": ("iu", 1), "name": ("U", 0)}
     kinds |= {"attribution": ("U", 0), "obs": ("fiub", 2), "actions": ("fiub", 2), "reward": ("fiub", 1)}
@@ -110,10 +134,10 @@ def _check_kinds(arrays: dict[str, np.ndarray], path: Path) -> None:
             )
 
 
-def _shape(array: np.ndarray, path: Path) -> tuple[int, int, int]:
+def _shape(array: Rows, path: Path) -> tuple[int, int, int]:
     if array.shape != (3,):
-        raise UserError(f"{path} has image_shape {array.tolist()}; expected channels, height and width")
-    channels, height, width = (int(size) for size in array)
+        raise UserError(f"{path} has image_shape {np.asarray(array).tolist()}; expected channels, height and width")
+    channels, height, width = (int(size) for size in np.asarray(array))
     return channels, height, width
 
 
@@ -121,5 +145,5 @@ def _text(value: str | list[str] | tuple[str, ...]) -> np.ndarray:
     return np.array(value, dtype=np.str_)
 
 
-def _strings(array: np.ndarray) -> tuple[str, ...]:
-    return tuple(str(item) for item in array)
+def _strings(array: Rows) -> tuple[str, ...]:
+    return tuple(str(item) for item in np.asarray(array))

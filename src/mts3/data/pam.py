@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mts3.data.published import PAM as SOURCE
 from mts3.data.readers.npz import load_arrays
 from mts3.data.trajectory import Dataset, Trajectory
 from mts3.errors import UserError
@@ -43,7 +44,9 @@ def load_pam(path: str | Path | None = None) -> Dataset:
     elif path.exists():
         episodes = _npz_episodes(path)
     else:
-        raise UserError(f"there is no {path}; expected {FILE_NAME} or a folder of the source's JSON files")
+        raise UserError(
+            f"there is no {path}; expected {FILE_NAME} or a folder of the source's JSON files, from {SOURCE}"
+        )
     return Dataset(
         name="pam",
         trajectories=tuple(
@@ -87,7 +90,7 @@ def _find() -> Path:
             return folder / FILE_NAME
     raise UserError(
         f"data set 'pam' does not ship with the package and no {FILE_NAME} was found; give it with data.path=FILE "
-        f"(or the folder of the source's JSON files), or name its folder in the environment variable "
+        f"(or the folder of the source's JSON files, from {SOURCE}), or name its folder in the environment variable "
         f"{DATA_FOLDER_VARIABLE}"
     )
 
@@ -97,7 +100,7 @@ Episode = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 
 def _npz_episodes(path: Path) -> Iterator[Episode]:
     """(name, joint positions (T, 4), pressures (T, 8), actions (T, 8)) of each episode."""
-    arrays = load_arrays(path)
+    arrays = {name: np.asarray(array) for name, array in load_arrays(path).items()}
     keys = ("joint_position", "pressure", "action", "episode_length", "episode_name")
     missing = [key for key in keys if key not in arrays]
     if missing:
@@ -111,9 +114,10 @@ def _npz_episodes(path: Path) -> Iterator[Episode]:
 
 def _json_episodes(folder: Path) -> Iterator[Episode]:
     """The same from the source's files."""
-    files = sorted(folder.glob("*.json"))
+    # The source's names have no ending: 20190807-100233.
+    files = sorted(file for file in folder.iterdir() if file.suffix in ("", ".json") and file.is_file())
     if not files:
-        raise UserError(f"folder {folder} holds no JSON file; expected the PAM episodes, one .json each")
+        raise UserError(f"folder {folder} holds no JSON file; expected the PAM episodes, one file each, from {SOURCE}")
     for file in files:
         try:
             record = json.loads(file.read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mts3.data.stored import Rows
 from mts3.errors import UserError
 
 
@@ -22,10 +23,10 @@ class RawTrajectory:
     """
 
     name: str
-    obs: np.ndarray
-    actions: np.ndarray
+    obs: Rows
+    actions: Rows
     times: np.ndarray | None = None
-    reward: np.ndarray | None = None
+    reward: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.obs)

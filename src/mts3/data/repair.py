@@ -35,7 +35,7 @@ def mask_flaws(dataset: Dataset, columns: Columns) -> Dataset:
         raise UserError(
             f"'{dataset.name}' holds images; {', '.join(MASKS)} are for channels of sensors: leave them out"
         )
-    obs = [trajectory.obs.copy() for trajectory in dataset.trajectories]
+    obs = [np.array(trajectory.obs) for trajectory in dataset.trajectories]
     for channel in range(dataset.obs_dim):
         flaws = channel_flaws([array[:, channel] for array in obs])
         for kind in wanted:

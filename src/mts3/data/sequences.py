@@ -39,11 +39,8 @@ class SequenceDataset(torch.utils.data.Dataset[dict[str, Tensor]]):
         self.normalizer = normalizer
         self.sequence_len = sequence_len
         self.stride = stride
-        self._index = [
-            (number, start)
-            for number, trajectory in enumerate(self.trajectories)
-            for start in _starts(len(trajectory), sequence_len, stride)
-        ]
+        # Sequences up to and including each trajectory: a recording of 20 GB has too many to list them.
+        self._ends = np.cumsum([1 + -(-self._last_start(t) // stride) for t in self.trajectories])
 
     @property
     def obs_dim(self) -> int:
@@ -56,35 +53,37 @@ class SequenceDataset(torch.utils.data.Dataset[dict[str, Tensor]]):
         return self.trajectories[0].actions.shape[1]
 
     def __len__(self) -> int:
-        return len(self._index)
+        return int(self._ends[-1])
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         trajectory, start = self.locate(index)
         stop = start + self.sequence_len
         # The trajectory's last action acts on nothing: it is never handed out.
-        actions = trajectory.actions[start : min(stop, len(trajectory) - 1)]
-        obs = self.normalizer.normalize_obs(trajectory.obs[start : stop + 1])
+        actions = np.asarray(trajectory.actions[start : min(stop, len(trajectory) - 1)])
+        obs = self.normalizer.normalize_obs(np.asarray(trajectory.obs[start : stop + 1]))
         actions = self.normalizer.normalize_actions(actions)
         item = {
             "obs": torch.from_numpy(_pad(obs, self.sequence_len + 1, np.nan)),
             "actions": torch.from_numpy(_pad(actions, self.sequence_len, 0.0)),
         }
         if trajectory.reward is not None:
-            reward = self.normalizer.normalize_reward(trajectory.reward[start : min(stop, len(trajectory) - 1), None])
+            reward = np.asarray(trajectory.reward[start : min(stop, len(trajectory) - 1)])
+            reward = self.normalizer.normalize_reward(reward[:, None])
             item["reward"] = torch.from_numpy(_pad(reward, self.sequence_len, np.nan))
         return item
 
     def locate(self, index: int) -> tuple[Trajectory, int]:
         """Where sequence `index` comes from: its trajectory and its first row there."""
-        number, start = self._index[index]
-        return self.trajectories[number], start
+        if not 0 <= index < len(self):
+            raise IndexError(f"sequence {index} of {len(self)}")
+        number = int(np.searchsorted(self._ends, index, side="right"))
+        before = int(self._ends[number - 1]) if number else 0
+        trajectory = self.trajectories[number]
+        return trajectory, min((index - before) * self.stride, self._last_start(trajectory))
 
-
-def _starts(length: int, sequence_len: int, stride: int) -> list[int]:
-    """First rows of the sequences of a trajectory with `length` rows."""
-    last = max(length - (sequence_len + 1), 0)
-    starts = list(range(0, last + 1, stride))
-    return starts if starts[-1] == last else [*starts, last]
+    def _last_start(self, trajectory: Trajectory) -> int:
+        """The first row of the last sequence of a trajectory."""
+        return max(len(trajectory) - (self.sequence_len + 1), 0)
 
 
 def _pad(array: np.ndarray, length: int, value: float) -> np.ndarray:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mts3.data.moments import moments
+from mts3.data.stored import Rows, row_chunks
 from mts3.data.trajectory import Trajectory
 from mts3.errors import UserError
 from mts3.normalizer import Normalizer
@@ -42,15 +44,14 @@ def fit_normalizer(
     if image_shape is None:
         obs_mean, obs_std, obs_constant = _moments([t.obs for t in trajectories], "obs", obs_names)
     else:
-        pixels = [t.obs.reshape(-1, 1) for t in trajectories]
-        mean, std, obs_constant = _moments(pixels, "obs", ["all pixels"])
+        mean, std, obs_constant = _moments([t.obs for t in trajectories], "obs", ["all pixels"], width=1)
         obs_mean, obs_std = (np.repeat(value, trajectories[0].obs.shape[1]) for value in (mean, std))
     action_mean, action_std, action_constant = _moments([t.actions[:-1] for t in trajectories], "action", action_names)
     constant = obs_constant + action_constant
-    rewards = [t.reward[:-1, None] for t in trajectories if t.reward is not None]
+    rewards = [t.reward[:-1] for t in trajectories if t.reward is not None]
     if not rewards:
         return Normalizer(obs_mean, obs_std, action_mean, action_std), constant
-    reward_mean, reward_std, reward_constant = _moments(rewards, "reward", ["reward"])
+    reward_mean, reward_std, reward_constant = _moments(rewards, "reward", ["reward"], width=1)
     return Normalizer(obs_mean, obs_std, action_mean, action_std, reward_mean, reward_std), constant + reward_constant
 
 
@@ -62,36 +63,32 @@ def change_std(trajectories: Sequence[Trajectory], normalizer: Normalizer) -> np
     squares = np.zeros(len(normalizer.obs_mean))
     count = np.zeros_like(squares)
     for trajectory in trajectories:
-        change = np.diff(trajectory.obs.astype(np.float64), axis=0) / normalizer.obs_std
-        squares += np.nansum(change**2, axis=0)
-        count += (~np.isnan(change)).sum(0)
+        for _, rows in row_chunks(trajectory.obs, overlap=1):
+            change = np.diff(rows.astype(np.float64), axis=0) / normalizer.obs_std
+            squares += np.nansum(change**2, axis=0)
+            count += (~np.isnan(change)).sum(0)
     std = np.sqrt(squares / np.maximum(count, 1))
     return np.where(std > 0, std, 1.0).astype(np.float32)
 
 
-def _moments(arrays: list[np.ndarray], kind: str, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def _moments(
+    arrays: Sequence[Rows], kind: str, names: Sequence[str], width: int | None = None
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """float32 (mean, std) over the rows of all `arrays`, and the names of constant channels.
 
-    Two passes in float64, one array at a time: no second copy of the data, no cancellation far from zero.
+    Args:
+        arrays: (R, channels) each.
+        kind: For names and errors.
+        names: One a channel; () numbers them.
+        width: Channels to fold the values into, where they are not those of the arrays.
     """
-    width = arrays[0].shape[1]
-    label = [f"{kind} '{names[i] if names else i}'" for i in range(width)]
-    count, total, largest = np.zeros(width), np.zeros(width), np.zeros(width)
-    for array in arrays:
-        seen = ~np.isnan(array)
-        count += seen.sum(0)
-        total += np.where(seen, array, 0.0).sum(0, dtype=np.float64)
-        largest = np.maximum(largest, np.where(seen, np.abs(array), 0.0).max(0, initial=0.0))
-    if (count == 0).any():
+    found = moments(arrays, arrays[0].shape[1] if width is None else width)
+    label = [f"{kind} '{names[i] if names else i}'" for i in range(len(found.count))]
+    if (found.count == 0).any():
         raise UserError(
-            f"{label[int(np.argmin(count))]} is never observed in the training part; "
+            f"{label[int(np.argmin(found.count))]} is never observed in the training part; "
             "leave the channel out, or choose other split_fractions or another seed"
         )
-    mean = total / count
-    square = np.zeros(width)
-    for array in arrays:
-        square += np.nansum((array.astype(np.float64) - mean) ** 2, axis=0)
-    std = np.sqrt(square / count)
-    constant = std <= RELATIVE_STD_FLOOR * largest
-    std[constant] = 1.0
-    return mean.astype(np.float32), std.astype(np.float32), [label[i] for i in np.flatnonzero(constant)]
+    constant = found.std <= RELATIVE_STD_FLOOR * np.maximum(np.abs(found.min), np.abs(found.max))
+    std = np.where(constant, 1.0, found.std)
+    return found.mean.astype(np.float32), std.astype(np.float32), [label[i] for i in np.flatnonzero(constant)]

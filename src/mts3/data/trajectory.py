@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from mts3.data.stored import Rows, StoredArray, hold_last, row_chunks, to_single
 from mts3.errors import UserError
 
 
@@ -15,7 +17,8 @@ from mts3.errors import UserError
 class Trajectory:
     """One uninterrupted recording, in physical units.
 
-    Integers, booleans and float64 are converted to float32; float32 arrays are kept as they are, without a copy.
+    Integers, booleans and float64 are converted to float32; float32 arrays are kept as they are, without a copy. Rows
+    may stay in their file (`mts3.data.stored`): slicing is then lazy, and `np.asarray` reads.
 
     Attributes:
         obs: (T, O) float32. NaN = not observed.
@@ -29,10 +32,10 @@ class Trajectory:
         UserError: for shapes that do not fit, text or object arrays, an infinite value, or NaN in the actions.
     """
 
-    obs: np.ndarray
-    actions: np.ndarray
+    obs: Rows
+    actions: Rows
     name: str
-    reward: np.ndarray | None = None
+    reward: Rows | None = None
 
     def __post_init__(self) -> None:
         obs = as_float32(self.obs, f"obs of trajectory '{self.name}'")
@@ -53,15 +56,18 @@ class Trajectory:
         if self.reward is not None:
             object.__setattr__(self, "reward", self._checked_reward(self.reward))
 
-    def _checked_reward(self, reward: np.ndarray) -> np.ndarray:
+    def _checked_reward(self, reward: Rows) -> Rows:
         """(T,) float32."""
         reward = as_float32(reward, f"reward of trajectory '{self.name}'")
         if reward.shape not in ((len(self.obs),), (len(self.obs) - 1,)):
             raise UserError(
                 f"trajectory '{self.name}' has reward {reward.shape} and obs {self.obs.shape}; expected one a step"
             )
-        _refuse_infinite(reward[:, None], f"reward of trajectory '{self.name}'")
-        return reward if len(reward) == len(self.obs) else np.append(reward, np.float32(np.nan))
+        _refuse_infinite(reward, f"reward of trajectory '{self.name}'")
+        if len(reward) == len(self.obs):
+            return reward
+        # Whatever stands in the last row is never used.
+        return hold_last(reward) if isinstance(reward, StoredArray) else np.append(reward, np.float32(np.nan))
 
     def rows(self, start: int, stop: int) -> Trajectory:
         """A piece of it, as views, named by its rows."""
@@ -169,29 +175,25 @@ class Dataset:
                     f"data set '{self.name}': trajectory '{trajectory.name}' has "
                     f"{'no' if trajectory.reward is None else 'a'} reward, others differ: give it to all or to none"
                 )
-            if not observed.all():
-                observed |= (~np.isnan(trajectory.obs)).any(0)
+            for _, rows in row_chunks(trajectory.obs):
+                if observed.all():
+                    break
+                observed |= (~np.isnan(rows)).any(0)
         if not observed.all():
             silent = ", ".join(f"'{name}'" for name, seen in zip(self.obs_names, observed, strict=True) if not seen)
             raise UserError(f"data set '{self.name}': obs channel {silent} is NaN in every row; leave it out of obs")
 
 
-def as_float32(array: np.ndarray, what: str) -> np.ndarray:
-    """`array` in float32, without a copy where it is float32 already.
+def as_float32(array: Rows, what: str) -> Rows:
+    """`array` in float32, without a copy where it is float32 already; what is stored is converted when it is read.
 
     Raises:
         UserError: for text, objects, dates or complex numbers, and for numbers beyond the range of float32.
     """
-    array = np.asarray(array)
+    array = array if isinstance(array, StoredArray) else np.asarray(array)
     if array.dtype.kind not in "fiub":
         raise UserError(f"{what} are of type {array.dtype}; expected numbers: convert or leave out what is text")
-    if array.dtype == np.float32:
-        return array
-    with np.errstate(over="ignore"):
-        single = array.astype(np.float32)
-    if np.isinf(single).any() and not np.isinf(array).any():
-        raise UserError(f"{what} exceed the range of float32 (3e38); choose larger units")
-    return single
+    return array.as_float32() if isinstance(array, StoredArray) else to_single(array, what)
 
 
 def _pixel_names(image_shape: tuple[int, int, int]) -> tuple[str, ...]:
@@ -200,24 +202,43 @@ def _pixel_names(image_shape: tuple[int, int, int]) -> tuple[str, ...]:
     return tuple(f"pixel_{c}_{y}_{x}" for c, y, x in itertools.product(range(channels), range(height), range(width)))
 
 
-def _refuse_infinite(array: np.ndarray, what: str) -> None:
-    bad = np.argwhere(np.isinf(array))
-    if len(bad):
-        row, channel = bad[0]
+def _refuse_infinite(array: Rows, what: str) -> None:
+    bad = _first(array, np.isinf)
+    if bad is not None:
         raise UserError(
-            f"{what} are infinite in row {row}, channel {channel}; expected numbers, or NaN where not observed"
+            f"{what} are infinite in row {bad[0]}, channel {bad[1]}; expected numbers, or NaN where not observed"
         )
 
 
-def _complete_actions(actions: np.ndarray, steps: int, name: str) -> np.ndarray:
+def _complete_actions(actions: Rows, steps: int, name: str) -> Rows:
     """(T, A) finite actions. The last row acts on nothing, so it is held where it is missing or NaN."""
-    bad = np.argwhere(~np.isfinite(actions[: steps - 1]))
-    if len(bad):
-        row, channel = bad[0]
+    if isinstance(actions, StoredArray) and actions.sound and len(actions) == steps:
+        return actions
+    acting = actions[: steps - 1]
+    bad = _first(acting, lambda rows: ~np.isfinite(rows))
+    if bad is not None:
         raise UserError(
-            f"actions of trajectory '{name}' are NaN or infinite in row {row}, channel {channel}; "
+            f"actions of trajectory '{name}' are NaN or infinite in row {bad[0]}, channel {bad[1]}; "
             "expected a number in every row: an action is always known, fill the gap or cut the trajectory there"
         )
-    if len(actions) == steps and np.isfinite(actions[-1]).all():
+    if len(actions) == steps and np.isfinite(np.asarray(actions[steps - 1 :])).all():
+        if isinstance(actions, StoredArray):
+            actions.sound = True
         return actions
-    return np.concatenate([actions[: steps - 1], actions[steps - 2 : steps - 1]])
+    return hold_last(acting)
+
+
+def _first(array: Rows, is_bad: Callable[[np.ndarray], np.ndarray]) -> tuple[int, int] | None:
+    """(row, channel) of the first value that is bad; a stored array is looked through once, chunk by chunk."""
+    if isinstance(array, StoredArray) and array.sound:
+        return None
+    for start, rows in row_chunks(array):
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(rows.sum()):  # much sooner than a look at each; a sum that overflows is looked at closely
+                continue
+        bad = np.argwhere(is_bad(rows.reshape(len(rows), -1)))
+        if len(bad):
+            return start + int(bad[0, 0]), int(bad[0, 1])
+    if isinstance(array, StoredArray):
+        array.sound = True
+    return None

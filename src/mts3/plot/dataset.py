@@ -60,7 +60,7 @@ def _grid(dataset: Dataset) -> tuple[Figure, list[list[tuple[Axes, tuple[str, in
         parts = -(-count // STRIPS_PER_COLUMN)
         blocks += [[(kind, int(i)) for i in part] for part in np.array_split(np.arange(count), parts)] if count else []
     rows = max(len(block) for block in blocks)
-    figure = style.new_figure(max(7.0, 4.6 * len(blocks)), 1.4 + 0.95 * max(rows, 2))
+    figure = style.new_figure(max(7.0, 4.6 * len(blocks)), 1.4 + 0.95 * max(rows, 2), style.SCREEN)
     grid = figure.add_gridspec(1, len(blocks))
     columns = []
     for place, block in enumerate(blocks):
@@ -78,7 +78,7 @@ def _images(dataset: Dataset, shown: list[Trajectory], shape: tuple[int, int, in
     steps = [step - 1 for step in steps_to_show(min(len(t) for t in shown), SHOWN_FRAMES)]
     frame = 7.0 / len(steps) * shape[1] / shape[2]
     ratios = [frame + 0.3] * len(shown) + [0.95] * actions
-    figure = style.new_figure(8.0, 1.0 + sum(ratios))
+    figure = style.new_figure(8.0, 1.0 + sum(ratios), style.SCREEN)
     axes = figure.subplots(len(ratios), 1, height_ratios=ratios, squeeze=False)[:, 0]
     obs = np.stack([t.obs[steps] for t in shown])
     colours = as_colours(obs, shape, float(np.nanmin(obs)), float(np.nanmax(obs)))
@@ -115,6 +115,7 @@ def _label(axes: Axes, dataset: Dataset, kind: str, channel: int) -> None:
     unit = f" ({units[channel]})" if units[channel] else ""
     axes.set_title(names[channel] + unit, loc="left", fontsize=8, color=INK, pad=2)
     axes.tick_params(labelsize=7, colors=INK, length=2)
+    axes.yaxis.get_offset_text().set_fontsize(7)
     axes.locator_params(axis="y", nbins=3)
     axes.grid(color=FAINT, linewidth=0.5)
     axes.set_axisbelow(True)

@@ -23,6 +23,8 @@ PARTS = 5  # of the training sequences, left out in turn to choose the ridge
 ROLLED_OUT = 16  # sequences of a left-out part that are rolled out for it
 SMALLEST_VAR = 1e-8
 BATCH = 256  # sequences in memory at once
+MOST_ROWS = 20_000_000
+"""That are looked at: far more than a few hundred weights need. Of a larger set every second sequence, or third, .."""
 MOST_INPUTS = 1500
 """Of the regression: beyond, solving it for every ridge takes longer than training a network."""
 
@@ -73,7 +75,8 @@ def fit_linear(
             f"a linear model of {model.lags} lags of {model.obs_dim} observations and {model.action_dim} actions has "
             f"{inputs} inputs; expected at most {MOST_INPUTS}: choose a smaller model.lags, or another model"
         )
-    parts = [_part(sequences, i) for i in range(min(PARTS, len(sequences)))]
+    thinned = _thinned(sequences)
+    parts = [_part(thinned, i) for i in range(min(PARTS, len(thinned)))]
     grams = [Gram.of(sequences, part, model.lags, batch_size) for part in parts]
     whole = Gram.total(grams)
 
@@ -103,7 +106,7 @@ def measure_var(
 
     Ages beyond the hidden part keep the variance of its last step; a step without targets that of the one before.
     """
-    errors = _hidden_errors(model, sequences, range(len(sequences)), context_len, batch_size)
+    errors = _hidden_errors(model, sequences, _thinned(sequences), context_len, batch_size)
     var = errors.squared_error / errors.count
     rows = torch.arange(len(var))[:, None].expand_as(var)
     known = torch.where(torch.isnan(var), 0, rows).cummax(0).values
@@ -137,7 +140,12 @@ def _rollouts(
         yield pred.steps(slice(context_len - 1, None)), obs[:, context_len:]  # pred[t] is about obs[t + 1]
 
 
-def _part(sequences: SequenceDataset, number: int) -> range:
+def _thinned(sequences: SequenceDataset) -> range:
+    """Indices of sequences that hold at most `MOST_ROWS` together, spread evenly."""
+    return range(0, len(sequences), max(1, len(sequences) * sequences.sequence_len // MOST_ROWS))
+
+
+def _part(indices: range, number: int) -> range:
     """One of `PARTS` contiguous parts, as equal as they can be."""
-    parts = min(PARTS, len(sequences))
-    return range(number * len(sequences) // parts, (number + 1) * len(sequences) // parts)
+    parts = min(PARTS, len(indices))
+    return indices[number * len(indices) // parts : (number + 1) * len(indices) // parts]

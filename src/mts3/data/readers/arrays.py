@@ -9,9 +9,16 @@ import numpy as np
 
 from mts3.data.assemble import assemble
 from mts3.data.columns import Columns
+from mts3.data.readers.reading import Reading, roles
 from mts3.data.readers.times import seconds
+from mts3.data.stored import Rows, hold_last
 from mts3.data.trajectory import Dataset, Trajectory, as_float32
 from mts3.errors import UserError
+
+LONGER = (
+    "actions have a row more than observations: actions[t] is taken to act between obs[t] and obs[t+1], and the last "
+    "row is left out; if the first one led to obs[0], leave that one out instead"
+)
 
 
 def wanted_arrays(available: Mapping[str, object], columns: Columns) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -21,33 +28,52 @@ def wanted_arrays(available: Mapping[str, object], columns: Columns) -> tuple[tu
     )
 
 
-def arrays_dataset(arrays: Mapping[str, np.ndarray], columns: Columns, path: Path) -> Dataset:
+def arrays_reading(arrays: Mapping[str, Rows], columns: Columns, path: Path, kind: str) -> Reading:
     """Arrays of a user: (T, O), or (N, T, O) for N trajectories of one length.
+
+    Actions may have a row less than the observations, or one more: actions[t] acts between obs[t] and obs[t+1], so that
+    the row of the last observation acts on nothing, and one after it on less.
 
     Args:
         arrays: By name; `columns` says which ones count.
         columns: The user's mapping; the names of arrays take the place of columns.
         path: For names and errors.
+        kind: The format, in words.
 
     Raises:
         UserError: for an array that is missing or holds no numbers, or shapes that do not fit.
     """
     obs_keys, action_keys = wanted_arrays(arrays, columns)
     obs, obs_names = _side_by_side(arrays, obs_keys, path)
-    actions, action_names = _side_by_side(arrays, action_keys, path) if action_keys else (obs[..., :0], ())
+    actions, action_names = (
+        _side_by_side(arrays, action_keys, path) if action_keys else (np.empty((*obs.shape[:-1], 0), np.float32), ())
+    )
     if (
         actions.ndim != obs.ndim
         or actions.shape[:-2] != obs.shape[:-2]
-        or obs.shape[-2] - actions.shape[-2] not in (0, 1)
+        or abs(surplus := actions.shape[-2] - obs.shape[-2]) > 1
     ):
         raise UserError(
             f"{path} has obs {obs.shape} and actions {actions.shape}; expected (T, obs_dim) and "
-            "(T or T-1, action_dim), or (N, T, obs_dim) and (N, T or T-1, action_dim)"
+            "(T-1, T or T+1, action_dim), or (N, T, obs_dim) and (N, T-1, T or T+1, action_dim)"
         )
-    if obs.ndim == 3:
-        return _stacked(obs, actions, obs_names, action_names, columns, path)
-    if len(actions) < len(obs):
-        actions = np.concatenate([actions, actions[-1:]])
+    build = _stacked if obs.ndim == 3 else _one_after_the_other
+    dataset = build(obs, actions, obs_names, action_names, arrays, columns, path)
+    taken = roles(obs_keys, action_keys, columns.reward, columns.time, columns.trajectory)
+    return Reading(dataset, kind, taken, (LONGER,) if surplus > 0 else ())
+
+
+def _one_after_the_other(
+    obs: Rows,
+    actions: Rows,
+    obs_names: tuple[str, ...],
+    action_names: tuple[str, ...],
+    arrays: Mapping[str, Rows],
+    columns: Columns,
+    path: Path,
+) -> Dataset:
+    """The rows of one recording, or of several that a column of ids tells apart."""
+    actions = hold_last(actions) if len(actions) < len(obs) else actions[: len(obs)]
     return assemble(
         path,
         obs,
@@ -66,10 +92,11 @@ def arrays_dataset(arrays: Mapping[str, np.ndarray], columns: Columns, path: Pat
 
 
 def _stacked(
-    obs: np.ndarray,
-    actions: np.ndarray,
+    obs: Rows,
+    actions: Rows,
     obs_names: tuple[str, ...],
     action_names: tuple[str, ...],
+    arrays: Mapping[str, Rows],
     columns: Columns,
     path: Path,
 ) -> Dataset:
@@ -80,15 +107,13 @@ def _stacked(
             "and trajectory, and a reward with trajectories one after the other, (T, obs_dim)"
         )
     obs, actions = as_float32(obs, f"observations in {path}"), as_float32(actions, f"actions in {path}")
-    trajectories = tuple(Trajectory(obs[n], actions[n], f"{path.stem}-{n}") for n in range(len(obs)))
+    trajectories = tuple(Trajectory(obs[n], actions[n][: obs.shape[1]], f"{path.stem}-{n}") for n in range(len(obs)))
     return Dataset(path.stem, trajectories, obs_names, action_names, columns.sample_time or 1.0)
 
 
-def _side_by_side(
-    arrays: Mapping[str, np.ndarray], keys: tuple[str, ...], path: Path
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _side_by_side(arrays: Mapping[str, Rows], keys: tuple[str, ...], path: Path) -> tuple[Rows, tuple[str, ...]]:
     """The named arrays joined along their last axis, and a name a channel: KEY_0, KEY_1, ..."""
-    blocks: list[np.ndarray] = []
+    blocks: list[Rows] = []
     names: list[str] = []
     for key in keys:
         if key not in arrays:
@@ -110,11 +135,11 @@ def _side_by_side(
     return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=-1)), tuple(names)
 
 
-def _vector(arrays: Mapping[str, np.ndarray], key: str, rows: int, path: Path) -> np.ndarray:
+def _vector(arrays: Mapping[str, Rows], key: str, rows: int, path: Path) -> np.ndarray:
     if key not in arrays:
         raise UserError(f"{path} has no array '{key}'; it has {', '.join(arrays)}")
     if arrays[key].shape != (rows,):
         raise UserError(
             f"array '{key}' of {path} has shape {arrays[key].shape}; expected ({rows},), one entry a row of obs"
         )
-    return arrays[key]
+    return np.asarray(arrays[key])

@@ -10,6 +10,7 @@ import numpy as np
 
 from mts3.data.columns import Columns
 from mts3.data.readers.reading import Reading, choose, roles
+from mts3.data.stored import Rows, flat
 from mts3.data.trajectory import Dataset, Trajectory
 from mts3.errors import UserError
 
@@ -26,9 +27,9 @@ class Episode:
     """
 
     name: str
-    obs: Mapping[str, np.ndarray]
-    actions: Mapping[str, np.ndarray]
-    reward: np.ndarray | None
+    obs: Mapping[str, Rows]
+    actions: Mapping[str, Rows]
+    reward: Rows | None
 
 
 def episodes_reading(
@@ -64,8 +65,9 @@ def episodes_reading(
             short += 1
             continue
         names = names if trajectories else (obs_names, action_names)
-        reward = None if episode.reward is None else episode.reward.reshape(-1)
-        trajectories.append(Trajectory(obs, actions if action_names else obs[:, :0], episode.name, reward))
+        reward = None if episode.reward is None else flat(episode.reward)
+        nothing = np.empty((len(obs), 0), np.float32)
+        trajectories.append(Trajectory(obs, actions if action_names else nothing, episode.name, reward))
     if not trajectories:
         raise UserError(f"{path} holds no episode of two observations or more; expected at least one")
     dataset = Dataset(path.stem, tuple(trajectories), names[0], names[1], sample_time=1.0)
@@ -80,16 +82,20 @@ def _listed(keys: tuple[list[str], list[str]]) -> str:
     return ", ".join((*keys[0], *keys[1]))
 
 
-def _side_by_side(arrays: Mapping[str, np.ndarray], where: str) -> tuple[np.ndarray, tuple[str, ...]]:
+def _side_by_side(arrays: Mapping[str, Rows], where: str) -> tuple[Rows, tuple[str, ...]]:
     """(T, channels) and a name a channel: NAME_0, NAME_1, .."""
-    blocks: list[np.ndarray] = []
+    blocks: list[Rows] = []
     names: list[str] = []
     for name, array in arrays.items():
         if array.ndim == 0 or (blocks and len(array) != len(blocks[0])):
             raise UserError(
                 f"{where} has '{name}' of shape {array.shape}; expected a row a step, as many as the others"
             )
-        block = array.reshape(len(array), -1) if len(array) else array.reshape(0, 1)
+        block = (
+            array if array.ndim == 2 and len(array) else np.asarray(array).reshape(len(array), -1 if len(array) else 1)
+        )
         blocks.append(block)
         names += [f"{name}_{i}" for i in range(block.shape[1])]
+    if len(blocks) == 1:
+        return blocks[0], tuple(names)
     return (np.concatenate(blocks, axis=1) if blocks else np.empty((0, 0), np.float32)), tuple(names)

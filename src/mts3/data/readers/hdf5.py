@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from mts3.data.columns import Columns
-from mts3.data.readers.arrays import arrays_dataset, wanted_arrays
+from mts3.data.readers.arrays import arrays_reading, wanted_arrays
 from mts3.data.readers.episodes import Episode, episodes_reading
 from mts3.data.readers.hdf5_checks import child, is_number, leaves, read_all
-from mts3.data.readers.reading import Reading, listed, reason, roles
+from mts3.data.readers.reading import Reading, listed, reason
+from mts3.data.stored import Rows, flat, row_chunks
 from mts3.errors import UserError
 
 EPISODE = re.compile(r"episode_(\d+)")
@@ -63,8 +64,7 @@ def _arrays(file: Any, path: Path, columns: Columns) -> Reading:
     obs, actions = wanted_arrays(file, columns)
     extra = [name for name in (columns.reward, columns.time, columns.trajectory) if name is not None]
     arrays = read_all({name: _dataset(file, name, path) for name in (*obs, *actions, *extra)}, path)
-    taken = roles(obs, actions, columns.reward, columns.time, columns.trajectory)
-    return Reading(arrays_dataset(arrays, columns, path), "HDF5", taken)
+    return arrays_reading(arrays, columns, path, "HDF5")
 
 
 def _dataset(file: Any, name: str, path: Path) -> Any:
@@ -84,19 +84,16 @@ def _d4rl(file: Any, path: Path, columns: Columns) -> Reading:
                 f"{path} has {OBS} {arrays[OBS].shape} and {name} {array.shape}; expected (R, obs_dim), and one row or "
                 "one number for each of the R steps"
             )
-    ends = np.zeros(rows, dtype=bool)
-    for name in ENDS:
-        ends |= arrays[name].reshape(-1).astype(bool) if name in arrays else False
-    stops = np.flatnonzero(ends) + 1
-    stops = stops if len(stops) and stops[-1] == rows else np.append(stops, rows)
     given = [name for name in ENDS if name in arrays]
+    ends = [1 + start + np.flatnonzero(chunk) for name in given for start, chunk in row_chunks(flat(arrays[name]))]
+    stops = np.unique(np.concatenate([*ends, [rows]]).astype(np.int64))
     note = f"{len(stops)} episodes, which end at {' or '.join(given)}" if given else "one recording: no terminals"
     if given == [ENDS[0]]:
         note += "; there are no timeouts: an episode that was cut off runs on into the next one"
 
     def episodes() -> Iterator[Episode]:
         for number, (start, stop) in enumerate(zip((0, *stops), stops, strict=False)):
-            reward = arrays[REWARDS].reshape(-1)[start:stop] if REWARDS in arrays else None
+            reward = flat(arrays[REWARDS])[start:stop] if REWARDS in arrays else None
             obs, actions = arrays[OBS][start:stop], arrays[ACTIONS][start:stop]
             yield Episode(f"episode_{number}", {"obs": obs}, {"action": actions}, reward)
 
@@ -118,7 +115,7 @@ def _minari(file: Any, path: Path, columns: Columns, images: Sequence[str]) -> R
         if REWARDS in group:
             wanted[f"{number} {REWARDS} "] = _dataset(group, REWARDS, path)
     arrays = read_all(wanted, path)
-    parts: dict[int, dict[str, dict[str, np.ndarray]]] = {n: {OBS: {}, ACTIONS: {}, REWARDS: {}} for n in numbers}
+    parts: dict[int, dict[str, dict[str, Rows]]] = {n: {OBS: {}, ACTIONS: {}, REWARDS: {}} for n in numbers}
     for key, array in arrays.items():
         number, part, name = key.split(" ", 2)
         parts[int(number)][part][name] = array

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mts3.data.readers.limits import refuse_oversized
+from mts3.data.readers.limits import refuse_endless, refuse_oversized
+from mts3.data.readers.sources import HDF5File, HDF5Source
+from mts3.data.stored import LARGE, Rows, StoredArray
 from mts3.errors import UserError
 
 DEEPEST = 8
@@ -23,6 +23,8 @@ DEFLATE = 1
 FILTERS = (DEFLATE, 2, 3, 4, 5, 6, 32000)
 # zlib expands at most 1032 times: chunks below this cannot fill half a gigabyte.
 HARMLESS_CHUNK = 2**19
+# Of a dataset that stays in its file: HDF5 unpacks whole chunks, to read a row of them.
+LARGEST_CHUNK = 2**26
 
 
 def child(group: Any, name: str, path: Path) -> Any:
@@ -70,8 +72,10 @@ def is_number(dataset: Any) -> bool:
     return dataset.shape is not None and dataset.dtype.kind in "fiub"
 
 
-def read_all(datasets: Mapping[str, Any], path: Path) -> dict[str, np.ndarray]:
+def read_all(datasets: Mapping[str, Any], path: Path) -> dict[str, Rows]:
     """The arrays in some datasets, if all of them together are sound.
+
+    Where they take more than `mts3.data.stored.LARGE` together, they stay in the file.
 
     Raises:
         UserError: for one that holds no numbers, lies outside the file, is compressed by other code, or declares more
@@ -79,11 +83,26 @@ def read_all(datasets: Mapping[str, Any], path: Path) -> dict[str, np.ndarray]:
     """
     for name, dataset in datasets.items():
         _refuse_foreign(dataset, f"'{name}' of {path}")
-    refuse_oversized(path, sum(map(_declared, datasets.values())))
+    large = sum(map(_declared, datasets.values())) > LARGE
+    staying = {name: dataset for name, dataset in datasets.items() if large and _may_stay(dataset)}
+    refuse_oversized(path, sum(_declared(dataset) for name, dataset in datasets.items() if name not in staying))
+    refuse_endless(path, sum(map(_declared, staying.values())))
     if path.stat().st_size > HARMLESS_CHUNK:
         for name, dataset in datasets.items():
             _refuse_swelling(dataset, f"'{name}' of {path}")
-    return {name: dataset[()] for name, dataset in datasets.items()}
+    file = HDF5File(path)
+    return {
+        name: StoredArray(HDF5Source(file, dataset.name, dataset.shape, dataset.dtype))
+        if name in staying
+        else dataset[()]
+        for name, dataset in datasets.items()
+    }
+
+
+def _may_stay(dataset: Any) -> bool:
+    """Whether a dataset may stay in the file: some of it was written, and what is unpacked for a row is not much."""
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+    return dataset.ndim > 0 and dataset.id.get_storage_size() > 0 and chunk <= LARGEST_CHUNK
 
 
 def _refuse_foreign(dataset: Any, what: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from mts3.errors import UserError
 
 FREE_BYTES = 256 * 2**20
+ENDLESS_BYTES = 64 * 2**30
 EXPANSION = 100
 
 
@@ -25,17 +26,32 @@ def refuse_oversized(path: Path, declared: int) -> None:
     Raises:
         UserError: if the file declares more, or more than this machine has memory.
     """
-    stored = path.stat().st_size if path.is_file() else sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
-    if declared > max(FREE_BYTES, EXPANSION * stored):
-        raise UserError(
-            f"{path} has {_size(stored)} and declares {_size(declared)} of data; expected at most {EXPANSION} times "
-            "its size: it is damaged or made to fill the memory; if it is sound, write it again without compression"
-        )
+    _refuse(path, declared, FREE_BYTES)
     memory = _physical_memory()
     if declared > memory:
         raise UserError(
-            f"{path} holds {_size(declared)} of data and this machine has {_size(memory)} of memory; take fewer "
-            "trajectories or channels"
+            f"{path} holds {_size(declared)} of data and this machine has {_size(memory)} of memory; write it again "
+            "without compression (numpy.savez, or HDF5): it is then read as it is needed; or take fewer trajectories"
+        )
+
+
+def refuse_endless(path: Path, declared: int) -> None:
+    """The same for arrays that stay in their file, whose size costs no memory, but time to look through.
+
+    What was never written into an HDF5 file reads as zeros: up to 64 GiB of it is believed.
+
+    Raises:
+        UserError: if the file declares more than that, and more than 100 times its size.
+    """
+    _refuse(path, declared, ENDLESS_BYTES)
+
+
+def _refuse(path: Path, declared: int, free: int) -> None:
+    stored = path.stat().st_size if path.is_file() else sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    if declared > max(free, EXPANSION * stored):
+        raise UserError(
+            f"{path} has {_size(stored)} and declares {_size(declared)} of data; expected at most {EXPANSION} times "
+            "its size: it is damaged or made to fill the memory; if it is sound, write it again without compression"
         )
 
 

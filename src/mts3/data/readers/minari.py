@@ -96,7 +96,7 @@ def _download(identity: str, folder: Path) -> None:
     except Exception as error:  # whatever the network, the server and its client make of it
         raise UserError(
             f"cannot download the Minari data set {identity} ({reason(error)}); check the id and the network, or copy "
-            f"it to {folder}"
+            f"it to {folder} from a computer where `minari download {identity}` works"
         ) from error
     if not is_one(folder):
         raise UserError(f"minari downloaded {identity}, and {folder} holds no data set; download it again")

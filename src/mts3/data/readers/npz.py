@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 import zipfile
 import zlib
 from dataclasses import replace
@@ -13,13 +14,19 @@ import numpy as np
 
 from mts3.data.columns import Columns
 from mts3.data.native import FORMAT_KEY, from_arrays
-from mts3.data.readers.arrays import arrays_dataset, wanted_arrays
+from mts3.data.readers.arrays import arrays_reading
 from mts3.data.readers.limits import refuse_oversized
 from mts3.data.readers.presplit import PRESPLIT_KEYS, presplit_reading
 from mts3.data.readers.reading import Reading, reason, roles
+from mts3.data.readers.sources import NpzSource
+from mts3.data.stored import LARGE, Rows, StoredArray
 from mts3.errors import UserError
 
 ENDING = ".npy"
+# The header before each member: 26 bytes that its central entry repeats, then how long its name and extra field are.
+LENGTHS_IN_HEADER = "<26xHH"
+# An array of fewer bytes, as one of names or lengths, is read in any case.
+SHORT = 2**23
 # numpy writes these two. Others decompress whole blocks at once, beyond what is asked for.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -47,15 +54,14 @@ def read(path: Path, columns: Columns) -> Reading:
         return Reading(dataset, "data set of mts3", roles(dataset.obs_names, dataset.action_names))
     if unmapped and all(key in arrays for key in PRESPLIT_KEYS):
         return presplit_reading(arrays, path, "npz, split into train and test", columns.sample_time)
-    dataset = arrays_dataset(arrays, columns, path)
-    taken = roles(*wanted_arrays(arrays, columns), columns.reward, columns.time, columns.trajectory)
-    return Reading(dataset, "npz", taken)
+    return arrays_reading(arrays, columns, path, "npz")
 
 
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
+def load_arrays(path: Path) -> dict[str, Rows]:
     """Every array in an npz file; what else the archive holds is passed over.
 
-    Nothing is allocated before the sizes are checked: all arrays together within the bounds of
+    Where they take more than `mts3.data.stored.LARGE` together, arrays that are not compressed stay in the file.
+    Nothing is allocated before the sizes are checked: all arrays that are read within the bounds of
     `mts3.data.readers.limits`, and each array exactly as large as its place in the archive.
 
     Raises:
@@ -64,17 +70,36 @@ def load_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if info.filename.endswith(ENDING)]
-            _refuse_archive(members, path)
-            return {info.filename.removesuffix(ENDING): _load(archive, info, path) for info in members}
+            large = sum(info.file_size for info in members) > LARGE
+            staying = [info for info in members if large and _may_stay(info)]
+            _refuse_archive(members, staying, path)
+            return {
+                info.filename.removesuffix(ENDING): (_stored if info in staying else _load)(archive, info, path)
+                for info in members
+            }
     except UserError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        KeyError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        struct.error,
+    ) as error:
         raise UserError(
             f"{path} is no readable npz file, or it is truncated ({reason(error)}); get it or write it again"
         ) from error
 
 
-def _refuse_archive(members: list[zipfile.ZipInfo], path: Path) -> None:
+def _may_stay(info: zipfile.ZipInfo) -> bool:
+    """Whether an array may stay in the file: it lies there as it is, and is not one of the short ones."""
+    return info.compress_type == zipfile.ZIP_STORED and info.file_size > SHORT
+
+
+def _refuse_archive(members: list[zipfile.ZipInfo], staying: list[zipfile.ZipInfo], path: Path) -> None:
     names = [info.filename for info in members]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:
@@ -85,35 +110,58 @@ def _refuse_archive(members: list[zipfile.ZipInfo], path: Path) -> None:
             f"array '{other.filename.removesuffix(ENDING)}' of {path} is compressed in a way that numpy does not "
             "write; expected np.savez or np.savez_compressed: write it again"
         )
-    refuse_oversized(path, sum(info.file_size for info in members))
+    refuse_oversized(path, sum(info.file_size for info in members if info not in staying))
 
 
 def _load(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
     """One array, if its header declares exactly what the archive holds."""
-    name = info.filename.removesuffix(ENDING)
-    with archive.open(info) as member:
-        shape, dtype = _header(member)
-        if dtype.hasobject:
-            raise UserError(f"{path} holds pickled objects, which could run code; save plain arrays of numbers")
-        declared, held = math.prod(shape) * dtype.itemsize, info.file_size - member.tell()
-        if min(shape, default=0) < 0 or declared != held:
-            raise UserError(
-                f"array '{name}' of {path} declares shape {_short(shape)} of {dtype}, {declared} bytes, and holds "
-                f"{held}; the file is damaged: get it or write it again"
-            )
+    _checked(archive, info, path)
     with archive.open(info) as member:
         return np.lib.format.read_array(member, allow_pickle=False)
 
 
-def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
+def _stored(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> Rows:
+    """The same, left where it is; in Fortran's order a row is scattered over the file, and it is read after all."""
+    shape, fortran, dtype, header_bytes = _checked(archive, info, path)
+    if fortran or not shape:
+        refuse_oversized(path, info.file_size)
+        return _load(archive, info, path)
+    # The local header may be longer than the central one says: numpy and zip pad it.
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        name_bytes, extra_bytes = struct.unpack(LENGTHS_IN_HEADER, file.read(struct.calcsize(LENGTHS_IN_HEADER)))
+    start = info.header_offset + struct.calcsize(LENGTHS_IN_HEADER) + name_bytes + extra_bytes
+    if start + info.file_size > path.stat().st_size:
+        raise zipfile.BadZipFile(f"'{info.filename}' lies beyond its end")
+    return StoredArray(NpzSource(path, info.filename.removesuffix(ENDING), start + header_bytes, shape, dtype))
+
+
+def _checked(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path
+) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, whether in Fortran's order, type, and bytes of the header of an array."""
+    name = info.filename.removesuffix(ENDING)
+    with archive.open(info) as member:
+        shape, fortran, dtype = _header(member)
+        if dtype.hasobject:
+            raise UserError(f"{path} holds pickled objects, which could run code; save plain arrays of numbers")
+        header_bytes = member.tell()
+    declared, held = math.prod(shape) * dtype.itemsize, info.file_size - header_bytes
+    if min(shape, default=0) < 0 or declared != held:
+        raise UserError(
+            f"array '{name}' of {path} declares shape {_short(shape)} of {dtype}, {declared} bytes, and holds "
+            f"{held}; the file is damaged: get it or write it again"
+        )
+    return shape, fortran, dtype, header_bytes
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(member)
     if version == (1, 0):
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-    elif version == (2, 0):
-        shape, _, dtype = np.lib.format.read_array_header_2_0(member)
-    else:
-        raise ValueError(f"an array of format {version[0]}.{version[1]}; expected 1.0 or 2.0")
-    return shape, dtype
+        return np.lib.format.read_array_header_1_0(member)
+    if version == (2, 0):
+        return np.lib.format.read_array_header_2_0(member)
+    raise ValueError(f"an array of format {version[0]}.{version[1]}; expected 1.0 or 2.0")
 
 
 def _short(shape: tuple[int, ...]) -> str:

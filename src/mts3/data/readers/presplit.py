@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mts3.data.readers.reading import Reading, roles
+from mts3.data.stored import Rows
 from mts3.data.trajectory import Dataset, Trajectory, as_float32
 from mts3.errors import UserError
 
@@ -16,9 +17,7 @@ PRESPLIT_KEYS = ("train_obs", "train_act", "test_obs", "test_act")
 SAME = 1e-3
 
 
-def presplit_reading(
-    arrays: Mapping[str, np.ndarray], path: Path, kind: str, sample_time: float | None = None
-) -> Reading:
+def presplit_reading(arrays: Mapping[str, Rows], path: Path, kind: str, sample_time: float | None = None) -> Reading:
     """The sequences of both parts; those of the test part are named in `test_names`.
 
     Args:
@@ -62,27 +61,25 @@ def presplit_reading(
     return Reading(dataset, kind, roles(("train_obs", "test_obs"), ("train_act", "test_act")), (units, *notes))
 
 
-def _with_last_target(
-    obs: np.ndarray, arrays: Mapping[str, np.ndarray], part: str, path: Path
-) -> tuple[np.ndarray, str]:
+def _with_last_target(obs: Rows, arrays: Mapping[str, Rows], part: str, path: Path) -> tuple[Rows, str]:
     """(N, T+1, O): the observations and the last target, if targets are the next observations; and what was done."""
     name = f"{part}_targets"
-    targets = as_float32(arrays[name], f"{name} of {path}")
+    obs, targets = np.asarray(obs), as_float32(arrays[name], f"{name} of {path}")
     if targets.shape != obs.shape:
         raise UserError(f"{path} has {name} {targets.shape} and {part}_obs {obs.shape}; expected the same shape")
     own = "normalizer/targets/mean" in arrays
-    targets = _physical(targets, arrays, "targets" if own else "observations")
+    targets = np.asarray(_physical(targets, arrays, "targets" if own else "observations"))
     scale = float(np.nanmax(np.abs(obs), initial=0.0))
     if not np.allclose(targets[:, :-1], obs[:, 1:], rtol=0.0, atol=SAME * scale, equal_nan=True):
         return obs, f"{name} are not the next observations: left out"
     return np.concatenate([obs, targets[:, -1:]], axis=1), f"the last of {name} is observation T+1"
 
 
-def _physical(normalized: np.ndarray, arrays: Mapping[str, np.ndarray], kind: str) -> np.ndarray:
+def _physical(normalized: Rows, arrays: Mapping[str, Rows], kind: str) -> Rows:
     keys = f"normalizer/{kind}/mean", f"normalizer/{kind}/std"
     if not all(key in arrays for key in keys):
         return normalized
-    mean, std = (as_float32(arrays[key], key).ravel() for key in keys)
+    mean, std = (np.ravel(as_float32(arrays[key], key)) for key in keys)
     if mean.shape != (normalized.shape[-1],) or std.shape != mean.shape:
         raise UserError(f"{keys[0]} has shape {mean.shape}; expected ({normalized.shape[-1]},), one value a channel")
-    return normalized * std + mean
+    return np.asarray(normalized) * std + mean
