@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 # Small batches gain nothing from a second thread, and a busy neighbour makes two spin.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check clean
+.PHONY: demo test backends check clean
 
 demo: $(VENV)/.installed  ## train and evaluate MTS3 on recorded data that ships in the package
 	$(BIN)/mts3 train data=soil model=mts3 hydra.run.dir=runs/demo overwrite=true
 
 test: $(VENV)/.installed-dev  ## run the tests
 	$(BIN)/python -m pytest
+
+backends: $(VENV)/.installed-dev  ## run them with each backend forced in turn; what one refuses is skipped
+	for name in reference fused associative; do MTS3_BACKEND=$$name $(BIN)/python -m pytest || exit 1; done
 
 check: $(VENV)/.installed-dev  ## what every commit passes besides the tests
 	$(BIN)/ruff format --check .
@@ -23,7 +26,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --constraint constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[fast]" --constraint constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python

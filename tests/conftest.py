@@ -24,7 +24,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from mts3.kernels import BackendRefused
+from mts3.kernels import BackendRefused, use_backend
 
 torch.set_num_threads(1)
 
@@ -38,6 +38,13 @@ def _generated_sets_of_the_tests(tmp_path_factory: pytest.TempPathFactory):
     """No test writes to the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MTS3_CACHE", str(tmp_path_factory.mktemp("generated")))
+        yield
+
+
+@pytest.fixture
+def auto_backend():
+    """For what only `auto` does, whatever backend the suite runs under."""
+    with use_backend("auto"):
         yield
 
 

@@ -145,6 +145,7 @@ def saved_shapes(call: Callable[[], object]) -> list[torch.Size]:
     return shapes
 
 
+@pytest.mark.usefixtures("auto_backend")
 def test_no_hidden_layer_is_kept_for_the_backward_pass():
     x = torch.randn(MANY, A)
     net = Control(A, D, H).net
@@ -190,6 +191,7 @@ def test_second_derivatives_through_a_layer():
         assert_close(actual, penalty_gradient(), 1e-10)
 
 
+@pytest.mark.usefixtures("auto_backend")
 def test_where_blocks_are_used():
     net, x = Control(A, D, H).net, torch.zeros(3, mlp.FEWEST_ROWS, A)
     assert mlp.goes_in_blocks(x, net)

@@ -9,6 +9,8 @@ from tests.models.conformance import A, H, O, assert_same
 
 SIZES = {"latent_obs_dim": 6, "encoder_hidden": 8, "set_encoder_hidden": 9, "control_hidden": 7, "decoder_hidden": 8}
 
+pytestmark = pytest.mark.usefixtures("auto_backend")
+
 
 def build(action_dim=A, **changes):
     with torch.random.fork_rng():
