@@ -110,7 +110,7 @@ def floor_step(setting: Setting, backend: str | None = None) -> Step:
 
 
 def naive(model: MTS3, obs: Tensor, actions: Tensor, mask: Tensor) -> mts3.Prediction:
-    """What the model predicts: its fast level a loop that calls every network at every step, its slow level as it is."""
+    """What the model predicts, the fast level calling every network at every step; the slow level as it is."""
     wide = mask[..., None].expand(obs.shape)
     state = model.initial_state(len(obs))
     task, _ = model.slow[0].observe(state.slow[0], obs, actions, wide)
