@@ -75,10 +75,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         patch.setattr("mts3.cli.scores.plot_results", lambda folder: [])
         write_recording(folder / "arm.npz")
-        code = main(["train", *FILE])
-        if code == 2 and FORCED:
-            pytest.skip("the forced backend refuses the model of this test")
-        assert code == 0
+        finishes(["train", *FILE])
     return folder / RUN
 
 
@@ -92,6 +89,14 @@ def trained(finished_run: Path, mts3: Command) -> Command:
 def besides_the_backend(err: str) -> list[str]:
     """The lines on stderr, without the one that names what filters."""
     return [line for line in err.splitlines() if not line.startswith("filter: ")]
+
+
+def finishes(arguments: list[str]) -> None:
+    """Run a command that ends well, unless the backend that is forced refuses its model."""
+    code = main(arguments)
+    if code == 2 and FORCED:
+        pytest.skip("the forced backend refuses the model of this test")
+    assert code == 0
 
 
 def write_recording(path: Path, trajectories: int = 5, obs_dim: int = 2, action_dim: int = 1, seed: int = 0) -> None:

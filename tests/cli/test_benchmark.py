@@ -10,11 +10,10 @@ import pytest
 
 from mts3.cli.benchmark import planned, read_arguments
 from mts3.cli.config import composed
-from mts3.cli.main import main
 from mts3.cli.overrides import prepare
 from mts3.cli.run_files import Found
 from mts3.errors import UserError
-from tests.cli.conftest import FILE, Command, write_recording
+from tests.cli.conftest import FILE, Command, finishes, write_recording
 
 MODELS = ("mts3", "acrkn")
 BOTH = ["benchmark", *FILE, "model=[mts3,acrkn]", "seeds=2"]
@@ -32,7 +31,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         patch.setattr("mts3.cli.scores.plot_results", lambda folder: [])
         write_recording(folder / "arm.npz")
-        assert main(BOTH) == 0
+        finishes(BOTH)
     return folder / "runs"
 
 

@@ -21,6 +21,7 @@ from mts3.data.generators import GENERATED
 from mts3.models import DeltaTarget
 from mts3.train import TrainingModule
 from tests.cli.conftest import FILE, MODEL, RUN, SHORT, TINY, Command, besides_the_backend, write_recording
+from tests.conftest import FORCED
 
 SCORES = ["rmse", "nrmse", "nll", "crps", "coverage_50", "coverage_90", "coverage_95", "per_dim"]
 TRAINING = ["train_seconds", "gradient_steps", "parameters", "device", "version"]
@@ -295,6 +296,8 @@ def test_training_on_two_devices_is_one_run(mts3: Command) -> None:
     command = [sys.executable, "-m", "mts3.cli.main", "train", *FILE, "trainer.devices=2", "train.batch_size=2"]
     source = os.environ | {"PYTHONPATH": str(Path(package.__file__).parents[1])}
     done = subprocess.run(command, env=source, capture_output=True, text=True, timeout=120)
+    if FORCED and "backend '" in done.stderr:
+        pytest.skip(done.stderr)
     assert (done.returncode, besides_the_backend(done.stderr)) == (0, [])
     assert done.stderr.count("filter: ") == 1
     assert done.stdout.count("figures:") == 1
