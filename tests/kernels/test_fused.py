@@ -12,7 +12,7 @@ import numba
 
 from mts3.gaussian import Belief, Evidence
 from mts3.gaussian.banded import BandedMap
-from mts3.kernels import BackendRefused, Problem, fused, fused_lanes
+from mts3.kernels import BackendRefused, Problem, filter_sequence, fused, fused_lanes, use_backend
 from mts3.kernels.fused import FUSED
 from mts3.kernels.reference import REFERENCE
 from tests.kernels.problems import random_problem, value_and_gradients
@@ -253,3 +253,19 @@ def test_without_a_place_for_the_cache_kernels_compile_all_the_same(monkeypatch)
 
     monkeypatch.setattr(numba, "njit", nowhere)
     assert fused_lanes.kernel(lambda x: x + 1)(1) == 2
+
+
+def test_transforms_look_at_single_operations():
+    """torch.func hands out tensors without memory of their own: the compiled kernels stand aside, they do not crash."""
+    problem, leaves = random_problem(dtype=torch.float64)
+    weight = leaves["offset_mean"].detach()
+
+    def total(shift: torch.Tensor) -> torch.Tensor:
+        offset = Belief(shift, problem.offset.cov)
+        return filter_sequence(problem.prior, problem.transition, offset, problem.evidence).mean.square().sum()
+
+    with use_backend("auto"):
+        found = torch.func.grad(total)(weight)
+    with use_backend("reference"):
+        (expected,) = torch.autograd.grad(total(weight.requires_grad_()), weight)
+    torch.testing.assert_close(found, expected)

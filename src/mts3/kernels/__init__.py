@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import TypeVar
 
 import torch
 
@@ -13,6 +14,7 @@ from mts3.gaussian import Belief, Evidence, LinearMap
 from mts3.gaussian.filtering import FilterStep, combine
 from mts3.kernels.backend import Backend, BackendRefused, Problem
 from mts3.kernels.choice import BACKENDS, choose, use_backend, wanted_backend
+from mts3.kernels.tracing import traced
 
 
 def filter_sequence(
@@ -34,10 +36,8 @@ def filter_sequence(
     Raises:
         BackendRefused: if the backend asked for by name cannot do this.
     """
-    # Precisions of 1e4 and covariances of 1e-4 do not fit into 8 bits: the filter keeps the belief's own precision.
-    dtype = prior.mean.dtype
-    offset = offset.map(lambda fields: fields.to(dtype))
-    evidence = None if evidence is None else evidence.map(lambda fields: fields.to(dtype))
+    offset = _as_exact_as(prior, offset)
+    evidence = None if evidence is None else _as_exact_as(prior, evidence)
     with torch.autocast(prior.mean.device.type, enabled=False):
         problem = Problem(prior, transition, offset, evidence, detach_at)
         return choose(problem).run(problem)
@@ -51,12 +51,17 @@ def filter_step(prior: Belief, transition: LinearMap, offset: Belief, evidence: 
         transition, offset, evidence: As in `filter_sequence`, without the time axis.
     Returns: p(z_{t+1} | w_<=t), (B) beliefs.
     """
-    if not torch.is_autocast_enabled(prior.mean.device.type):
-        return combine(prior, FilterStep(transition, offset, evidence))[1]
-    dtype = prior.mean.dtype
+    offset, evidence = _as_exact_as(prior, offset), _as_exact_as(prior, evidence)
     with torch.autocast(prior.mean.device.type, enabled=False):
-        offset, evidence = offset.map(lambda x: x.to(dtype)), evidence.map(lambda x: x.to(dtype))
         return combine(prior, FilterStep(transition, offset, evidence))[1]
+
+
+Part = TypeVar("Part", Belief, Evidence)
+
+
+def _as_exact_as(prior: Belief, part: Part) -> Part:
+    """In the belief's own precision: precisions of 1e4 and covariances of 1e-4 do not fit into 8 bits."""
+    return part.map(lambda fields: fields.to(prior.mean.dtype))
 
 
 __all__ = [
@@ -67,6 +72,7 @@ __all__ = [
     "choose",
     "filter_sequence",
     "filter_step",
+    "traced",
     "use_backend",
     "wanted_backend",
 ]

@@ -17,6 +17,7 @@ import torch
 
 from mts3.gaussian import Belief, DenseMap, Evidence, LinearMap, ModalMap
 from mts3.kernels.backend import Backend, BackendRefused, Problem
+from mts3.kernels.tracing import traced
 from mts3.types import Tensor
 
 
@@ -31,8 +32,8 @@ def refusal(problem: Problem) -> str | None:
         return f"runs on the CPU, not on {' and '.join(sorted(devices))}"
     if dtypes not in ({torch.float32}, {torch.float64}):
         return f"needs all in float32 or all in float64, not {' and '.join(sorted(map(str, dtypes)))}"
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
-        return "cannot be traced"
+    if traced():
+        return "cannot be traced, nor transformed by torch.func"
     try:
         import numba  # noqa: F401
     except ImportError as error:

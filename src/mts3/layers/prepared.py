@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mts3.kernels import traced
 from mts3.types import Tensor
 
 Value = TypeVar("Value")
@@ -73,10 +74,3 @@ def unhooked(module: nn.Module) -> tuple[list[Tensor], list[type]] | None:
         found += part._buffers.values()
         parts += part._modules.values()
     return [x for x in found if x is not None], kinds
-
-
-def traced() -> bool:
-    """Whether someone looks at single operations: export, compilation, or a transform such as torch.func.vmap."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # pyright: ignore[reportPrivateImportUsage]
-        return True
-    return torch._C._are_functorch_transforms_active()  # what autograd.Function asks; no public name says it
