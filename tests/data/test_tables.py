@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from mts3.data import load_dataset
+from mts3.data import load_dataset, load_with_notes
 from mts3.errors import UserError
 
 pa = pytest.importorskip("pyarrow")
@@ -61,6 +61,30 @@ def test_names_are_guessed_and_may_be_patterns(tmp_path, suffix):
     assert (mapped.obs_names, mapped.action_names, mapped.sample_time) == (("o_1", "obs_2", "other"), (), 0.25)
 
 
+def test_patterns_leave_out_what_has_another_role(tmp_path, suffix):
+    path = _write(tmp_path / f"log{suffix}", {key: TABLE[key] for key in ("t", "x [m]", "y", "u")})
+    mapping = {"obs": ["y"], "actions": ["*"], "time": "t", "resample": True}
+    dataset = load_dataset(None, _write(path, {key: TABLE[key][:3] for key in ("t", "y", "u")}), mapping)
+    assert (dataset.obs_names, dataset.action_names) == (("y",), ("u",))
+    dataset = load_dataset(None, path, {"obs": ["*"], "actions": ["u"], "time": "t"})
+    assert (dataset.obs_names, dataset.action_names) == (("y",), ("u",))
+
+
+def test_actions_that_come_late(tmp_path, suffix):
+    table = {"obs_x": [0.0, 1.0, 2.0, 3.0], "u": [None, 10.0, 11.0, 12.0]}
+    path = _write(tmp_path / f"log{suffix}", table)
+    (moved,) = load_dataset(None, path, {"obs": "obs_x", "actions": "u", "action_shift": 1}).trajectories
+    assert moved.obs.ravel().tolist() == [0, 1, 2, 3]
+    assert moved.actions.ravel().tolist() == [10, 11, 12, 12]
+
+
+def test_trajectories_of_one_row_are_left_out_and_said(tmp_path, suffix):
+    path = _write(tmp_path / f"log{suffix}", {"run": ["a", "b", "c", "c"], "obs_x": [0.0, 1.0, 2.0, 3.0]})
+    dataset, notes = load_with_notes(None, path, {"obs": "obs_x", "trajectory": "run"})
+    assert [t.name for t in dataset.trajectories] == ["c"]
+    assert "left out 2 trajectories of one row: no step to learn from" in notes
+
+
 def test_dates_are_times(tmp_path, suffix):
     start = datetime(2024, 2, 28, 23, 50)
     dates = [start + timedelta(minutes=5 * i) for i in range(6)]
@@ -103,8 +127,16 @@ def test_interleaved_trajectories_are_sorted_out(tmp_path, suffix):
         ({}, None, r"which columns of .* are observations\? It has run, t,.*data.columns.obs="),
         ({}, {"obs": "note"}, "column 'note' of .* has 'gap' in data row 2; expected a number"),
         ({}, {"obs": "y", "colour": "u"}, "unknown key 'colour'"),
-        ({}, {"obs": 5}, "obs=5; expected a name"),
-        ({}, {"obs": "y", "time": ["t"]}, "expected the name of one column"),
+        ({}, {"obs": 5}, "has no column '5'"),
+        ({}, {"obs": {"y": 1}}, "obs={'y': 1}; expected a name or a list"),
+        ({}, {"obs": "y", "trajectory": ["run"]}, "expected the name of one column"),
+        ({}, {"obs": "y", "actions": ["u", "y"]}, "column 'y' of .* is named as an observation and as an action"),
+        ({}, {"obs": ["y", "t"], "time": "t"}, "column 't' of .* as an observation and as the time"),
+        ({}, {"obs": "y", "reward": "u", "actions": "u"}, "column 'u' of .* as an action and as the reward"),
+        ({}, {"obs": "y", "action_shift": 1.5}, "action_shift=1.5; expected a whole number"),
+        ({}, MAPPING | {"action_shift": 3}, "action_shift=3 leaves nothing of trajectory 'b', which has 3 rows"),
+        ({}, {"obs": "y", "decimal": ";"}, "decimal=';'; expected one of"),
+        ({}, {"obs": "y", "time": "t", "time_unit": "weeks"}, "time_unit='weeks'; expected one of s  ms"),
         ({}, {"obs": "y", "sample_time": -1}, "sample_time=-1"),
         ({}, {"obs": "y", "time": "note"}, "expected seconds, or dates"),
         ({}, {"obs": "y", "time": "t"}, "irregular times, 1 of 4 steps .* row 3 .*data.columns.resample=true"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from mts3.cli.data_check import check
 from mts3.cli.data_record import OPTIONS as RECORD_OPTIONS
 from mts3.cli.data_record import record_data
+from mts3.cli.mapping import COLUMNS, mapping_value
 from mts3.cli.table import print_table
 from mts3.data import (
     DATASETS,
@@ -19,16 +19,15 @@ from mts3.data import (
     describe_channels,
     describe_known,
     import_with_notes,
-    load_dataset,
+    load_with_notes,
     names_a_set,
 )
 from mts3.data.cache import cached
-from mts3.data.columns import KEYS, REPAIRS, SECONDS
+from mts3.data.columns import KEYS
 from mts3.data.generators import GENERATED
 from mts3.errors import UserError, unknown_name
 from mts3.files import write_aside
 
-_LISTS = ("obs", "actions")
 # What may follow each action as KEY=VALUE.
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "list": (),
@@ -126,11 +125,14 @@ def _show(name: str, options: dict[str, Any]) -> None:
     output = Path(options.pop("output", f"{Path(name).stem}.png"))
     version = {key: options.pop(key) for key in ("size", "seed") if key in options}
     by_name = names_a_set(name)
-    dataset = load_dataset(name, **version) if by_name else load_dataset(None, name, options or None, **version)
+    source = (name, None, None) if by_name else (None, name, options or None)
+    dataset, notes = load_with_notes(*source, **version)
     from mts3.plot import show_dataset
 
     show_dataset(dataset, output)
     print_summary(dataset)
+    for line in notes:
+        print(f"read: {line}")
     print(f"picture: {output}")
 
 
@@ -147,6 +149,7 @@ def _split_options(arguments: list[str], known: tuple[str, ...]) -> tuple[list[s
     options: dict[str, Any] = {}
     for argument in arguments:
         key, equals, value = argument.partition("=")
+        key = key.removeprefix(COLUMNS)  # as mts3 train calls them
         if not equals or Path(argument).exists():
             names.append(argument)
         elif key not in known:
@@ -157,19 +160,8 @@ def _split_options(arguments: list[str], known: tuple[str, ...]) -> tuple[list[s
 
 
 def _value(key: str, text: str) -> Any:
-    if key in _LISTS:
-        return [part for part in re.split(r"\s*,\s*", text.strip().removeprefix("[").removesuffix("]")) if part]
     if key == "seed":
         if not text.isdecimal():
             raise UserError(f"seed={text} is no whole number >= 0")
         return int(text)
-    if key in SECONDS:
-        try:
-            return float(text)
-        except ValueError:
-            raise UserError(f"{key}={text} is no number; give seconds") from None
-    if key in REPAIRS:
-        if text not in ("true", "false"):
-            raise UserError(f"{key}={text}; expected true or false")
-        return text == "true"
-    return text
+    return mapping_value(key, text) if key in KEYS else text

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mts3.cli.report import note
-from mts3.data import Dataset, SequenceDataset, fit_normalizer, leave_out_short, load_dataset, split
+from mts3.data import Dataset, SequenceDataset, fit_normalizer, leave_out_short, load_with_notes, split
 from mts3.errors import UserError
 from mts3.normalizer import Normalizer
 
@@ -46,7 +46,9 @@ def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None
             f"and {sequence_len}: observe at least a window and leave steps to predict"
         )
     # Most presets have no size and no seed of the data.
-    dataset = load_dataset(data["name"], data["path"], data["columns"], data.get("size"), data.get("seed"))
+    dataset, notes = load_with_notes(data["name"], data["path"], data["columns"], data.get("size"), data.get("seed"))
+    for line in notes:
+        note(f"read: {line}")
     min_length = context_len + 1  # at least one row after the context, to be predicted
     dataset, left_out = leave_out_short(dataset, min_length, data["skip_short"])
     if left_out:

@@ -9,10 +9,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from mts3.cli.mapping import COLUMNS, as_override, is_key, quoted
 from mts3.errors import UserError
 
 # These go on as plain arguments: what is not in the YAML may still be one, checked by whoever receives it.
-_OPEN = ("model.", "trainer.", "logger.", "data.columns.")
+_OPEN = ("model.", "trainer.", "logger.", COLUMNS)
 _PATHS = ("data.path", "hydra.run.dir", "hydra.sweep.dir")
 
 
@@ -35,8 +36,8 @@ def parse(override: str) -> Override:
         return OverridesParser.create().parse_override(override)
     except HydraException as error:
         raise UserError(
-            f"cannot read '{override}' ({str(error).splitlines()[0]}); put quotes around the value: "
-            f"{override.partition('=')[0]}='\"...\"'"
+            f"cannot read '{override.lstrip('+')}' ({str(error).splitlines()[0]}); put quotes around the value: "
+            f"{override.partition('=')[0].lstrip('+')}='\"...\"'"
         ) from error
 
 
@@ -46,8 +47,9 @@ def _prepare(argument: str) -> str:
         raise UserError(f"expected key=value, as in data=tiago or seed=1; got '{argument}'")
     if key in _PATHS and value and not value.startswith(("'", '"', "[")) and "${" not in value:
         # Unquoted, Hydra reads brackets, commas and equals signs of a file name as its own language.
-        # Inside quotes a backslash is itself, unless quotes follow it.
-        value = '"' + re.sub(r"(\\+)$", r"\1\1", re.sub(r'(\\*)"', r'\1\1\\"', value)) + '"'
+        value = quoted(value)
+    if is_key(key):
+        value = as_override(key.removeprefix(COLUMNS), value)
     if key.startswith(_OPEN):
         key = f"++{key}"
     return f"{key}{equals}{value}"

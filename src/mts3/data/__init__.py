@@ -4,7 +4,7 @@ from mts3.data.batches import batches
 from mts3.data.columns import Columns
 from mts3.data.describe import Channel, Summary, describe, describe_channels, describe_known
 from mts3.data.importing import import_files, import_with_notes
-from mts3.data.load import DATASETS, load_dataset, names_a_set
+from mts3.data.load import DATASETS, load_dataset, load_with_notes, names_a_set
 from mts3.data.masks import context_mask, forecast_mask, imputation_mask, random_step_mask
 from mts3.data.native import save_dataset
 from mts3.data.sequences import SequenceDataset
@@ -34,6 +34,7 @@ __all__ = [
     "imputation_mask",
     "leave_out_short",
     "load_dataset",
+    "load_with_notes",
     "names_a_set",
     "random_step_mask",
     "save_dataset",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mts3.data.columns import Columns
 from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
 from mts3.data.resample import ordered_times
 from mts3.data.resample import resample as resampled
@@ -26,26 +27,22 @@ def assemble(
     actions: Rows,
     obs_names: tuple[str, ...],
     action_names: tuple[str, ...],
-    ids: np.ndarray | None,
-    times: np.ndarray | None,
-    sample_time: float | None,
+    columns: Columns,
+    ids: np.ndarray | None = None,
+    times: np.ndarray | None = None,
     reward: Rows | None = None,
-    resample: bool = False,
-    max_gap: float | None = None,
-) -> Dataset:
-    """One data set out of the rows of a file.
+) -> tuple[Dataset, tuple[str, ...]]:
+    """One data set out of the rows of a file, and what to say about it, a line each.
 
     Args:
         path: Gives the name.
         obs: (R, O), NaN = not observed.
         actions: (R, A).
         obs_names, action_names: One a column.
+        columns: The user's mapping; its sample_time, max_gap, resample and action_shift count.
         ids: (R,) what tells trajectories apart, in any order of rows; None: one recording.
         times: (R,) seconds; None: no times.
-        sample_time: Seconds per step; None takes the median step of `times`, or 1.
         reward: (R,) NaN = not known; None: no reward.
-        resample: Bring irregular times onto a grid of `sample_time`; False refuses them.
-        max_gap: Seconds without a row that end a trajectory when resampling; None: ten steps.
 
     Raises:
         RefusedRows: a UserError that carries the rows, for times that do not increase regularly (with `resample`: that
@@ -65,13 +62,16 @@ def assemble(
         )
         for name, rows in _groups(ids, path.stem)
     )
+    whole = tuple(trajectory for trajectory in raw if len(trajectory) > 1) or raw
+    notes = (one_row_note(len(raw) - len(whole)),) if len(whole) < len(raw) else ()
+    raw = tuple(trajectory.with_actions_moved(columns.action_shift) for trajectory in whole)
     try:
-        if resample:
-            pieces, step = resampled(raw, sample_time, max_gap)
+        if columns.resample:
+            pieces, step = resampled(raw, columns.sample_time, columns.max_gap)
         else:
             pieces, measured = raw, _common_step(raw, path)
-            step = sample_time or measured
-        return Dataset(
+            step = columns.sample_time or measured
+        dataset = Dataset(
             name=path.stem,
             trajectories=tuple(Trajectory(p.obs, p.actions, p.name, p.reward) for p in pieces),
             obs_names=obs_names,
@@ -79,9 +79,15 @@ def assemble(
             sample_time=step,
         )
     except UserError as error:
-        recording = RawRecording(path.stem, raw, obs_names, action_names, sample_time)
+        recording = RawRecording(path.stem, raw, obs_names, action_names, columns.sample_time)
         where = "" if str(path) in str(error) else f"{path}: "
         raise RefusedRows(f"{where}{error}", recording) from error
+    return dataset, notes
+
+
+def one_row_note(count: int) -> str:
+    """What is said of trajectories of one row, which hold no step."""
+    return f"left out {count} trajector{'y' if count == 1 else 'ies'} of one row: no step to learn from"
 
 
 def regular_step(trajectory: RawTrajectory, path: Path) -> float:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mts3.data.cache import cached
-from mts3.data.columns import Columns
+from mts3.data.columns import KEYS, Columns
 from mts3.data.generators import GENERATED
 from mts3.data.pam import load_pam
 from mts3.data.published import how_to_get
-from mts3.data.readers import read_file
+from mts3.data.readers import read_with_notes
 from mts3.data.readers.minari import PREFIX as MINARI_PREFIX
 from mts3.data.recorded import load_plaza1, load_soil, load_tiago
-from mts3.data.repair import mask_flaws
+from mts3.data.repair import MASKS, mask_flaws
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError, unknown_name
 
@@ -30,7 +30,18 @@ def load_dataset(
     size: str | None = None,
     seed: int | None = None,
 ) -> Dataset:
-    """The data set `name`, or the one in a file.
+    """The data set `name`, or the one in a file; see `load_with_notes`."""
+    return load_with_notes(name, path, columns, size, seed)[0]
+
+
+def load_with_notes(
+    name: str | None,
+    path: str | Path | None = None,
+    columns: Mapping[str, Any] | Columns | None = None,
+    size: str | None = None,
+    seed: int | None = None,
+) -> tuple[Dataset, tuple[str, ...]]:
+    """The data set `name`, or the one in a file, and what its reader left out, converted or took for granted.
 
     A generated set is made at the first call, which says so on stderr, and read from the user's cache afterwards (see
     `mts3.data.cache`); those that take seconds as well as those that take minutes.
@@ -40,7 +51,7 @@ def load_dataset(
         path: A file or folder in a format that `mts3.data.readers` knows, or minari:ID; for pam its file or folder.
             None where the name says it all.
         columns: For a file: a dict with some of the keys obs, actions, time, trajectory, sample_time
-            (see `Columns.parse`). None guesses by name.
+            and those in `Columns.parse`. None guesses by name.
         size: Of a generated set, as in "small"; None is its usual one.
         seed: Of a generated set; None is 0.
 
@@ -58,19 +69,20 @@ def load_dataset(
     if name in (None, FILE):
         if path is None:
             raise UserError(f"which data? Name a set (data={', data='.join(DATASETS)}) or give a file (data.path=FILE)")
-        return read_file(path, Columns.parse(columns))
+        reading = read_with_notes(path, Columns.parse(columns))
+        return reading.dataset, reading.notes
     mapping = Columns.parse(columns)
-    if mapping.names_columns or mapping.sample_time is not None or mapping.resample:
+    if any(getattr(mapping, key) for key in KEYS if key not in MASKS):
         raise UserError(f"data set '{name}' has its own columns; a column mapping goes with data=file data.path=FILE")
     if name == "pam":
-        return mask_flaws(load_pam(path), mapping)
+        return mask_flaws(load_pam(path), mapping), ()
     if path is not None:
         origin = "is generated" if name in GENERATED else "ships in the package"
         raise UserError(
             f"data set '{name}' {origin} and takes no path; for your own file use data=file data.path={path}"
         )
     dataset = _load_generated(name, size, seed) if name in GENERATED else SHIPPED[name]()
-    return mask_flaws(dataset, mapping)
+    return mask_flaws(dataset, mapping), ()
 
 
 def names_a_set(text: str) -> bool:

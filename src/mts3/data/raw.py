@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mts3.data.stored import Rows
+from mts3.data.alignment import aligned
+from mts3.data.stored import Rows, hold_last
 from mts3.errors import UserError
 
 
@@ -30,6 +31,21 @@ class RawTrajectory:
 
     def __len__(self) -> int:
         return len(self.obs)
+
+    def with_actions_moved(self, shift: int) -> RawTrajectory:
+        """The same with the action between rows t and t+1, which stands in row t + `shift`, in row t.
+
+        Rows at an end whose action is in no row are left out; rewards stay in their rows.
+
+        Raises:
+            UserError: if next to nothing would be left.
+        """
+        if shift == 0:
+            return self
+        obs, actions, reward = aligned(self.obs, self.actions, self.reward, shift, self.name)
+        times = None if self.times is None else self.times[max(0, -shift) :][: len(obs)]
+        actions = hold_last(actions) if len(actions) < len(obs) else actions
+        return RawTrajectory(self.name, obs, actions, times, reward)
 
 
 @dataclass(frozen=True)

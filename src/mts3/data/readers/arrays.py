@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from mts3.data.alignment import aligned
 from mts3.data.assemble import assemble
 from mts3.data.columns import Columns
 from mts3.data.readers.reading import Reading, roles
@@ -17,7 +19,7 @@ from mts3.errors import UserError
 
 LONGER = (
     "actions have a row more than observations: actions[t] is taken to act between obs[t] and obs[t+1], and the last "
-    "row is left out; if the first one led to obs[0], leave that one out instead"
+    "row is left out; if the first one led to obs[0], say action_shift=1 (mts3 train: data.columns.action_shift=1)"
 )
 
 
@@ -58,9 +60,10 @@ def arrays_reading(arrays: Mapping[str, Rows], columns: Columns, path: Path, kin
             "(T-1, T or T+1, action_dim), or (N, T, obs_dim) and (N, T-1, T or T+1, action_dim)"
         )
     build = _stacked if obs.ndim == 3 else _one_after_the_other
-    dataset = build(obs, actions, obs_names, action_names, arrays, columns, path)
+    dataset, notes = build(obs, actions, obs_names, action_names, arrays, columns, path)
     taken = roles(obs_keys, action_keys, columns.reward, columns.time, columns.trajectory)
-    return Reading(dataset, kind, taken, (LONGER,) if surplus > 0 else ())
+    longer = surplus > 0 and columns.action_shift <= 0
+    return Reading(dataset, kind, taken, (*((LONGER,) if longer else ()), *notes))
 
 
 def _one_after_the_other(
@@ -71,8 +74,11 @@ def _one_after_the_other(
     arrays: Mapping[str, Rows],
     columns: Columns,
     path: Path,
-) -> Dataset:
+) -> tuple[Dataset, tuple[str, ...]]:
     """The rows of one recording, or of several that a column of ids tells apart."""
+    if len(actions) > len(obs) and columns.action_shift > 0:
+        actions, shift = actions[1:], columns.action_shift - 1  # the first one led to obs[0]
+        columns = replace(columns, action_shift=shift)
     actions = hold_last(actions) if len(actions) < len(obs) else actions[: len(obs)]
     return assemble(
         path,
@@ -80,14 +86,12 @@ def _one_after_the_other(
         actions,
         obs_names,
         action_names,
+        columns,
         ids=None if columns.trajectory is None else _vector(arrays, columns.trajectory, len(obs), path).astype(str),
-        times=None
-        if columns.time is None
-        else seconds(_vector(arrays, columns.time, len(obs), path), columns.time, path),
-        sample_time=columns.sample_time,
+        times=seconds([_vector(arrays, name, len(obs), path) for name in columns.time], columns, path)
+        if columns.time
+        else None,
         reward=None if columns.reward is None else _vector(arrays, columns.reward, len(obs), path),
-        resample=columns.resample,
-        max_gap=columns.max_gap,
     )
 
 
@@ -99,16 +103,20 @@ def _stacked(
     arrays: Mapping[str, Rows],
     columns: Columns,
     path: Path,
-) -> Dataset:
+) -> tuple[Dataset, tuple[str, ...]]:
     """N trajectories of one length; the first axis tells them apart, so there is no column of ids or times."""
-    if columns.time is not None or columns.trajectory is not None or columns.reward is not None:
+    if columns.time or columns.trajectory is not None or columns.reward is not None:
         raise UserError(
             f"{path} has obs {obs.shape}, one trajectory a row already; give sample_time instead of columns for time "
             "and trajectory, and a reward with trajectories one after the other, (T, obs_dim)"
         )
     obs, actions = as_float32(obs, f"observations in {path}"), as_float32(actions, f"actions in {path}")
-    trajectories = tuple(Trajectory(obs[n], actions[n][: obs.shape[1]], f"{path.stem}-{n}") for n in range(len(obs)))
-    return Dataset(path.stem, trajectories, obs_names, action_names, columns.sample_time or 1.0)
+    trajectories = []
+    for n in range(len(obs)):
+        name = f"{path.stem}-{n}"
+        rows, own, _ = aligned(obs[n], actions[n], None, columns.action_shift, name)
+        trajectories.append(Trajectory(rows, own[: len(rows)], name))
+    return Dataset(path.stem, tuple(trajectories), obs_names, action_names, columns.sample_time or 1.0), ()
 
 
 def _side_by_side(arrays: Mapping[str, Rows], keys: tuple[str, ...], path: Path) -> tuple[Rows, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mts3.data.alignment import align
 from mts3.data.columns import Columns
 from mts3.data.readers.reading import Reading, choose, roles
 from mts3.data.stored import Rows, flat
@@ -66,12 +67,12 @@ def episodes_reading(
             continue
         names = names if trajectories else (obs_names, action_names)
         reward = None if episode.reward is None else flat(episode.reward)
-        nothing = np.empty((len(obs), 0), np.float32)
-        trajectories.append(Trajectory(obs, actions if action_names else nothing, episode.name, reward))
+        actions = actions if action_names else np.empty((len(obs), 0), np.float32)
+        trajectories.append(Trajectory(obs, actions, episode.name, reward))
     if not trajectories:
         raise UserError(f"{path} holds no episode of two observations or more; expected at least one")
     dataset = Dataset(path.stem, tuple(trajectories), names[0], names[1], sample_time=1.0)
-    dataset = choose(dataset, columns, str(path))
+    dataset = align(choose(dataset, columns, str(path)), columns.action_shift)
     if short:
         notes = (*notes, f"left out {short} episodes of one observation")
     taken = roles(dataset.obs_names, dataset.action_names, "rewards" if dataset.has_reward else None)

@@ -62,7 +62,7 @@ def read_hdf5(path: Path, columns: Columns, images: Sequence[str] = ()) -> Readi
 
 def _arrays(file: Any, path: Path, columns: Columns) -> Reading:
     obs, actions = wanted_arrays(file, columns)
-    extra = [name for name in (columns.reward, columns.time, columns.trajectory) if name is not None]
+    extra = [name for name in (columns.reward, *columns.time, columns.trajectory) if name is not None]
     arrays = read_all({name: _dataset(file, name, path) for name in (*obs, *actions, *extra)}, path)
     return arrays_reading(arrays, columns, path, "HDF5")
 

@@ -53,23 +53,21 @@ def read(folder: Path, columns: Columns) -> Reading:
     rows = {name: _joined([part[name] for part in parts], name, folder) for name in names}
     order, short = _order(rows[EPISODE][:, 0], rows[FRAME][:, 0])
     episodes, frames = rows[EPISODE][order, 0].astype(np.int64), rows[FRAME][order, 0]
-    dataset = assemble(
+    dataset, said = assemble(
         folder,
         np.concatenate([rows[key][order] for key in obs_keys], axis=1),
         np.concatenate([rows[key][order] for key in action_keys] or [np.empty((len(order), 0))], axis=1),
         _channels(features, obs_keys, rows),
         _channels(features, action_keys, rows),
+        columns,
         ids=np.char.add("episode_", episodes.astype(np.str_)),
         times=frames / fps,
-        sample_time=columns.sample_time,
         reward=rows[REWARD][order, 0] if has_reward else None,
-        resample=columns.resample,
-        max_gap=columns.max_gap,
     )
     dataset = replace(dataset, sample_time=columns.sample_time or 1.0 / fps)
-    taken = roles(obs_keys, action_keys, REWARD if has_reward else None, f"{FRAME} at {fps:g} a second", EPISODE)
+    taken = roles(obs_keys, action_keys, REWARD if has_reward else None, (f"{FRAME} at {fps:g} a second",), EPISODE)
     notes = (f"left out {short} episodes of one frame",) if short else ()
-    return Reading(dataset, "LeRobot", taken, (*notes, *_left_out(features, (*obs_keys, *action_keys))))
+    return Reading(dataset, "LeRobot", taken, (*notes, *said, *_left_out(features, (*obs_keys, *action_keys))))
 
 
 def _info(folder: Path) -> tuple[Mapping[str, Any], float]:
@@ -95,7 +93,7 @@ def _info(folder: Path) -> tuple[Mapping[str, Any], float]:
 def _wanted(features: Mapping[str, Any], columns: Columns, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Features of observations and of actions."""
     for key in ("reward", "time", "trajectory"):
-        if getattr(columns, key) is not None:
+        if getattr(columns, key):
             raise UserError(f"{where} says itself what its {key} is; it takes obs, actions and sample_time alone")
     numeric = [name for name, feature in features.items() if not _is_picture(feature)]
     obs = columns.obs or tuple(name for name in numeric if name == STATE)

@@ -12,6 +12,7 @@ from typing import IO
 
 import numpy as np
 
+from mts3.data.alignment import align
 from mts3.data.columns import Columns
 from mts3.data.native import FORMAT_KEY, from_arrays
 from mts3.data.readers.arrays import arrays_reading
@@ -51,9 +52,10 @@ def read(path: Path, columns: Columns) -> Reading:
             )
         dataset = from_arrays(arrays, path)
         dataset = replace(dataset, sample_time=columns.sample_time or dataset.sample_time)
+        dataset = align(dataset, columns.action_shift)
         return Reading(dataset, "data set of mts3", roles(dataset.obs_names, dataset.action_names))
     if unmapped and all(key in arrays for key in PRESPLIT_KEYS):
-        return presplit_reading(arrays, path, "npz, split into train and test", columns.sample_time)
+        return presplit_reading(arrays, path, "npz, split into train and test", columns)
     return arrays_reading(arrays, columns, path, "npz")
 
 

@@ -76,7 +76,7 @@ def _reading(content: Any, path: Path, columns: Columns, kind: str) -> Reading:
         # A tensor may repeat a few bytes of the file as often as it declares.
         refuse_oversized(path, sum(v.numel() * v.element_size() for v in parts.values() if torch.is_tensor(v)))
     arrays = {key: _array(value, f"'{key}' of {path}") for key, value in parts.items()}
-    return presplit_reading(arrays, path, kind, columns.sample_time)
+    return presplit_reading(arrays, path, kind, columns)
 
 
 def _array(value: Any, what: str) -> np.ndarray:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mts3.data.alignment import align
+from mts3.data.columns import Columns
 from mts3.data.readers.reading import Reading, roles
 from mts3.data.stored import Rows
 from mts3.data.trajectory import Dataset, Trajectory, as_float32
@@ -17,7 +19,7 @@ PRESPLIT_KEYS = ("train_obs", "train_act", "test_obs", "test_act")
 SAME = 1e-3
 
 
-def presplit_reading(arrays: Mapping[str, Rows], path: Path, kind: str, sample_time: float | None = None) -> Reading:
+def presplit_reading(arrays: Mapping[str, Rows], path: Path, kind: str, columns: Columns) -> Reading:
     """The sequences of both parts; those of the test part are named in `test_names`.
 
     Args:
@@ -28,7 +30,7 @@ def presplit_reading(arrays: Mapping[str, Rows], path: Path, kind: str, sample_t
             normalized and are brought back to physical units.
         path: For names and errors.
         kind: The format, in words.
-        sample_time: Seconds per step; None counts in steps.
+        columns: Its sample_time counts (None counts in steps), and its action_shift.
 
     Raises:
         UserError: if the shapes do not fit.
@@ -54,10 +56,11 @@ def presplit_reading(arrays: Mapping[str, Rows], path: Path, kind: str, sample_t
         trajectories=tuple(trajectories),
         obs_names=tuple(f"obs_{i}" for i in range(obs_dim)),
         action_names=tuple(f"action_{i}" for i in range(action_dim)),
-        sample_time=sample_time or 1.0,
+        sample_time=columns.sample_time or 1.0,
         test_names=tuple(t.name for t in trajectories if t.name.startswith("test-")),
     )
     units = "in physical units again" if "normalizer/observations/mean" in arrays else "no normalizer: units as stored"
+    dataset = align(dataset, columns.action_shift)
     return Reading(dataset, kind, roles(("train_obs", "test_obs"), ("train_act", "test_act")), (units, *notes))
 
 

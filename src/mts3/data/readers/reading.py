@@ -36,13 +36,13 @@ def roles(
     obs: Sequence[str],
     actions: Sequence[str],
     reward: str | None = None,
-    time: str | None = None,
+    time: Sequence[str] = (),
     trajectory: str | None = None,
 ) -> str:
     """One line that says which parts of a file were taken as what."""
     parts = [f"observations {listed(obs)}", f"actions {listed(actions)}" if actions else "no actions"]
-    for what, name in (("reward", reward), ("time", time), ("trajectories by", trajectory)):
-        if name is not None:
+    for what, name in (("reward", reward), ("time", " and ".join(time)), ("trajectories by", trajectory)):
+        if name:
             parts.append(f"{what} {name}")
     return "; ".join(parts)
 
@@ -61,7 +61,7 @@ def choose(dataset: Dataset, columns: Columns, where: str) -> Dataset:
         UserError: for a channel that is not there, or a mapping of what such a file says itself.
     """
     for key in ("reward", "time", "trajectory"):
-        if getattr(columns, key) is not None:
+        if getattr(columns, key):
             raise UserError(f"{where} says itself what its {key} is; it takes obs, actions and sample_time alone")
     dataset = replace(dataset, sample_time=columns.sample_time or dataset.sample_time)
     if not columns.obs and not columns.actions:

@@ -41,11 +41,11 @@ def table_reading(
     if repeated:
         raise UserError(f"{path} has two columns '{repeated[0]}'; name each column differently")
     obs_names, action_names = columns.channels(available, str(path))
-    for name in (columns.reward, columns.time, columns.trajectory):
-        if name is not None:
-            require(name, available, str(path))
-    wanted = [*obs_names, *action_names, columns.reward, columns.time, columns.trajectory]
-    data = load([name for name in dict.fromkeys(wanted) if name is not None])
+    others = [name for name in (columns.reward, *columns.time, columns.trajectory) if name is not None]
+    for name in others:
+        require(name, available, str(path))
+    wanted = list(dict.fromkeys([*obs_names, *action_names, *others]))
+    data = load(wanted)
     rows = len(data[obs_names[0]])
 
     def block(names: tuple[str, ...]) -> np.ndarray:
@@ -54,18 +54,16 @@ def table_reading(
             out[:, i] = numbers(data[name], name, path)
         return out
 
-    dataset = assemble(
+    dataset, notes = assemble(
         path,
         block(obs_names),
         block(action_names),
         obs_names,
         action_names,
+        columns,
         ids=None if columns.trajectory is None else _ids(data[columns.trajectory], columns.trajectory, path),
-        times=None if columns.time is None else seconds(data[columns.time], columns.time, path),
-        sample_time=columns.sample_time,
+        times=seconds([data[name] for name in columns.time], columns, path) if columns.time else None,
         reward=None if columns.reward is None else numbers(data[columns.reward], columns.reward, path),
-        resample=columns.resample,
-        max_gap=columns.max_gap,
     )
     if units:
         dataset = replace(
@@ -78,7 +76,7 @@ def table_reading(
         dataset,
         kind,
         roles(obs_names, action_names, columns.reward, columns.time, columns.trajectory),
-        (f"not used: {listed(unused)}",) if unused else (),
+        (*((f"not used: {listed(unused)}",) if unused else ()), *notes),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from mts3.data.columns import Columns
 from mts3.data.readers.cells import as_numbers, cells
 from mts3.errors import UserError
 
@@ -15,7 +17,7 @@ DAY_FIRST, MONTH_FIRST = ("%d.%m.%Y", "%d/%m/%Y"), ("%m/%d/%Y",)
 CLOCKS = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M", "")
 
 
-def seconds(values: np.ndarray, name: str, path: Path) -> np.ndarray:
+def seconds(arrays: Sequence[np.ndarray], columns: Columns, path: Path) -> np.ndarray:
     """(R,) float64 seconds from numbers, which are seconds already, or since the first row from dates.
 
     Dates are ISO 8601 (2024-05-01T12:00:00, with or without a zone), 01.05.2024 12:00:00, or with slashes, where a
@@ -24,6 +26,7 @@ def seconds(values: np.ndarray, name: str, path: Path) -> np.ndarray:
     Raises:
         UserError: for what is neither, or could be read in two ways.
     """
+    (values,), name = arrays, " and ".join(columns.time)
     if values.dtype.kind in "fiub":
         return values.astype(np.float64)
     if values.dtype.kind == "M":
