@@ -60,7 +60,7 @@ def test_files_that_do_not_fit_together(tmp_path):
     mapping = {"time": "time"}
     one, slow = _csv(tmp_path / "one.csv", step=0.1), _csv(tmp_path / "slow.csv", step=0.2)
     other = _csv(tmp_path / "other.csv", header="obs_b,action_u", step=0.1)
-    with pytest.raises(UserError, match=r"'one' is sampled every 0\.1 s and 'slow' every 0\.2 s"):
+    with pytest.raises(UserError, match=r"'slow' is sampled every 0\.2 s, 'one' 0\.1 s; expected one rate"):
         import_files([one, slow], tmp_path / "x.npz", mapping)
     with pytest.raises(UserError, match="'one' has the channels obs_a, action_u and 'other' obs_b, action_u"):
         import_files([one, other], tmp_path / "x.npz", mapping)

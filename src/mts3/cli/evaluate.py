@@ -7,15 +7,19 @@ from typing import Any
 
 from mts3.cli.backend import backend_in_force
 from mts3.cli.config import check_types, composed, flat_keys
-from mts3.cli.experiment import load_experiment
+from mts3.cli.experiment import load_experiment, load_other_data
 from mts3.cli.overrides import parse, prepare
 from mts3.cli.process import AUTO, set_threads
+from mts3.cli.report import note
 from mts3.cli.run_files import absolute_paths, read_config, read_metrics
 from mts3.cli.scores import TRAINING, print_scores, score
+from mts3.data.load import FILE
 from mts3.errors import UserError, unknown_name
 from mts3.models import load
 
 _OTHER_DATA = ("data", "data.path")
+# What of the configuration says which data are meant.
+_SOURCE = ("name", "path", "columns", "size", "seed")
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -28,13 +32,14 @@ def evaluate(arguments: list[str]) -> None:
     if not given.get("run"):
         raise UserError("which run? give run=DIR, a folder that mts3 train wrote")
     run_dir, output = Path(given.pop("run")), given.pop("output", None)
-    trained = {"backend": AUTO} | read_config(run_dir)  # a run of an earlier version has none
+    trained: dict[str, Any] = {"backend": AUTO} | read_config(run_dir)  # a run of an earlier version has none
     config = absolute_paths(_with_overrides(trained, [f"{key}={value}" for key, value in given.items()]))
     set_threads(config["threads"])
     model = load(run_dir)
     if model.normalizer is None:
         raise UserError(f"the model in {run_dir} was saved without its normalizer; train again")
-    experiment = load_experiment(config, model.normalizer)
+    other = _is_other(config["data"], trained["data"])
+    experiment = load_other_data(config, model, trained) if other else load_experiment(config, model)
     # The run's own scores stay what they are: another question is answered in another folder.
     own = run_dir if config["data"] == trained["data"] else run_dir / f"evaluate-{experiment.dataset.name}"
     folder = Path(output) if output else own
@@ -49,7 +54,7 @@ def _with_overrides(trained: dict[str, Any], arguments: list[str]) -> dict[str, 
     config = dict(trained)
     if any(key in _OTHER_DATA for key in keys):
         data = [text for text, key in zip(overrides, keys, strict=True) if key == "data" or key.startswith("data.")]
-        config["data"] = composed(data).config["data"]
+        config["data"] = _other_data(composed(data).config["data"], trained["data"], keys)
     for text, key in zip(overrides, keys, strict=True):
         if key in _OTHER_DATA:
             continue
@@ -67,3 +72,21 @@ def _with_overrides(trained: dict[str, Any], arguments: list[str]) -> dict[str, 
             config[section] = {**config[section], name: value} if name else value
     check_types(config, trained | {"threads": None})  # a number, auto or null
     return config
+
+
+def _is_other(asked: dict[str, Any], trained: dict[str, Any]) -> bool:
+    """Whether the data are not those of the run. A file of the same name in place of one that is gone has moved."""
+    then, now = trained["path"], asked["path"]
+    if then and now and then != now and Path(then).name == Path(now).name and not Path(then).exists():
+        note(f"{then} is gone: {now} is taken for the same file, and its test part is scored")
+        return False
+    return any(asked.get(key) != trained.get(key) for key in _SOURCE)
+
+
+def _other_data(asked: dict[str, Any], trained: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    """Another file is read with the mapping of the run's own file and cut as it was, but for what is asked."""
+    if "data" in keys or trained["name"] != FILE:
+        return asked
+    given = {key.split(".")[1] for key in keys if key.startswith("data.")} | {"path", "name"}
+    columns = {**(trained["columns"] or {}), **(asked["columns"] or {})} or None
+    return trained | {key: asked[key] for key in given} | {"columns": columns}

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mts3.cli.report import note
-from mts3.data import Dataset, SequenceDataset, fit_normalizer, leave_out_short, load_with_notes, split
+from mts3.data import Dataset, SequenceDataset, fit_normalizer, leave_out_short, load_with_notes, matched, split
 from mts3.errors import UserError
-from mts3.normalizer import Normalizer
+from mts3.models import WorldModel
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,59 @@ class Experiment:
     test: SequenceDataset
 
 
-def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None) -> Experiment:
+def load_experiment(config: dict[str, Any], model: WorldModel | None = None) -> Experiment:
     """The data a resolved configuration describes.
 
     Args:
         config: Resolved, with the keys `data`, `seed` and `split_seed`.
-        normalizer: Of a trained model; None fits one on the training part.
+        model: A trained one, whose normalizer and channels hold; None fits a normalizer on the training part.
     Raises:
-        UserError: if the data cannot be read, split or cut as asked, or has other channels than the normalizer.
+        UserError: if the data cannot be read, split or cut as asked, or do not fit the model.
     """
+    dataset = _load(config, model)
+    data = config["data"]
+    parts = split(dataset, config["split_seed"], data["split_fractions"], data["context_len"] + 1)
+    normalizer = model.normalizer if model else None
+    if normalizer is None:
+        normalizer, constant = fit_normalizer(parts.train, dataset.obs_names, dataset.action_names, dataset.image_shape)
+        if constant:
+            note(f"constant in the training part, set to zero: {', '.join(constant)}")
+    train, validation, test = (
+        SequenceDataset(part, normalizer, data["sequence_len"], data[stride])
+        for part, stride in (
+            (parts.train, "train_stride"),
+            (parts.validation, "test_stride"),
+            (parts.test, "test_stride"),
+        )
+    )
+    return Experiment(dataset, train, validation, test)
+
+
+def load_other_data(config: dict[str, Any], model: WorldModel, trained: dict[str, Any]) -> Experiment:
+    """Data that a model was not trained on: all of it is the test part, normalized as the model was trained.
+
+    The training part, which the linear rollout is fitted on, is the run's own; where that is not at hand the linear
+    rollout is fitted on the data themselves, which is said.
+
+    Args:
+        config: Of the evaluation; its `data` describes the other data.
+        model: With normalizer and channels.
+        trained: The configuration of the run.
+    Raises:
+        UserError: if the data cannot be read or cut as asked, or do not fit the model.
+    """
+    assert model.normalizer is not None
+    dataset, data = _load(config, model), config["data"]
+    test = SequenceDataset(dataset.trajectories, model.normalizer, data["sequence_len"], data["test_stride"])
+    try:
+        return Experiment(dataset, (own := load_experiment(trained, model)).train, own.validation, test)
+    except UserError as error:
+        note(f"the run's own data cannot be read ({error}): the linear rollout is fitted on {dataset.name} itself")
+        return Experiment(dataset, test, test, test)
+
+
+def _load(config: dict[str, Any], model: WorldModel | None) -> Dataset:
+    """The data set as it will be used: its channels those of the model, short trajectories refused or left out."""
     for key in ("seed", "split_seed"):
         if config[key] < 0:
             raise UserError(f"{key} must be a whole number >= 0, got {config[key]}")
@@ -49,25 +93,25 @@ def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None
     dataset, notes = load_with_notes(data["name"], data["path"], data["columns"], data.get("size"), data.get("seed"))
     for line in notes:
         note(f"read: {line}")
+    if model is not None:
+        dataset = _for_model(dataset, model)
     min_length = context_len + 1  # at least one row after the context, to be predicted
     dataset, left_out = leave_out_short(dataset, min_length, data["skip_short"])
     if left_out:
         note(f"left out {left_out} trajectories shorter than {min_length} rows")
-    parts = split(dataset, config["split_seed"], data["split_fractions"], min_length)
-    if normalizer is None:
-        normalizer, constant = fit_normalizer(parts.train, dataset.obs_names, dataset.action_names, dataset.image_shape)
-        if constant:
-            note(f"constant in the training part, set to zero: {', '.join(constant)}")
-    elif (len(normalizer.obs_mean), len(normalizer.action_mean)) != (dataset.obs_dim, dataset.action_dim):
+    return dataset
+
+
+def _for_model(dataset: Dataset, model: WorldModel) -> Dataset:
+    if model.channels is not None:
+        dataset, others = matched(dataset, model.channels, "the model was trained on")
+        if others:
+            note(f"not used, the model does not know them: {', '.join(others)}")
+    elif (model.obs_dim, model.action_dim) != (dataset.obs_dim, dataset.action_dim):
         raise UserError(
             f"'{dataset.name}' has {dataset.obs_dim} obs and {dataset.action_dim} action channels, the model was "
-            f"trained on {len(normalizer.obs_mean)} and {len(normalizer.action_mean)}: give it data of the same kind"
+            f"trained on {model.obs_dim} and {model.action_dim}: give it data of the same kind"
         )
-
-    def cut(part: Any, stride: int) -> SequenceDataset:
-        return SequenceDataset(part, normalizer, sequence_len, stride)
-
-    train_stride, test_stride = data["train_stride"], data["test_stride"]
-    return Experiment(
-        dataset, cut(parts.train, train_stride), cut(parts.validation, test_stride), cut(parts.test, test_stride)
-    )
+    else:
+        note("the model was saved without the names of its channels: the order of the data is taken to be its own")
+    return dataset

@@ -41,7 +41,8 @@ other data in DIR/evaluate-DATA or output.
 
   run=DIR                     what mts3 train wrote
   data={data}
-  data.path=FILE              other data with the same channels; its test part is evaluated
+  data.path=FILE              other data, all of which is evaluated: read with the run's own mapping, channels found by
+                              name; other names, units or rates are refused
   data.KEY=VALUE              as in mts3 train, as in data.context_len=40
   evaluate.KEY=VALUE          metric_window (steps of the sliding-window curves), batch_size
   backend=NAME, threads=N     as in mts3 train (threads=auto is one)

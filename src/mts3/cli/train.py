@@ -14,7 +14,7 @@ from mts3.cli.opening import Opening
 from mts3.cli.process import set_threads
 from mts3.cli.run_files import METRICS, absolute_paths, claim, holds_run, remove_run, write_config
 from mts3.cli.scores import print_scores, score
-from mts3.data import change_std
+from mts3.data import change_std, channels_of
 from mts3.errors import UserError, unknown_name
 from mts3.models import MODELS, DeltaTarget, WorldModel, build, load
 from mts3.train import FitResult, build_loggers, fit, is_main_process, seeded
@@ -84,7 +84,7 @@ def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
             raise
         except (TypeError, ValueError) as error:
             raise UserError(f"model={name}: {error}") from error
-    model.normalizer = experiment.train.normalizer
+    model.normalizer, model.channels = experiment.train.normalizer, channels_of(dataset)
     target = config["train"]["target"]
     if target not in TARGETS:
         raise unknown_name("train.target", target, TARGETS)

@@ -6,6 +6,7 @@ from mts3.data.describe import Channel, Summary, describe, describe_channels, de
 from mts3.data.importing import import_files, import_with_notes
 from mts3.data.load import DATASETS, load_dataset, load_with_notes, names_a_set
 from mts3.data.masks import context_mask, forecast_mask, imputation_mask, random_step_mask
+from mts3.data.matching import channels_of, matched
 from mts3.data.native import save_dataset
 from mts3.data.sequences import SequenceDataset
 from mts3.data.splits import Splits, leave_out_short, split
@@ -23,6 +24,7 @@ __all__ = [
     "Trajectory",
     "batches",
     "change_std",
+    "channels_of",
     "context_mask",
     "describe",
     "describe_channels",
@@ -35,6 +37,7 @@ __all__ = [
     "leave_out_short",
     "load_dataset",
     "load_with_notes",
+    "matched",
     "names_a_set",
     "random_step_mask",
     "save_dataset",

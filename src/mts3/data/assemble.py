@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,44 +115,6 @@ def regular_step(trajectory: RawTrajectory, path: Path) -> float:
             f"{RESAMPLE}, which leaves NaN where nothing was measured"
         )
     return median
-
-
-def join(datasets: list[Dataset], name: str) -> Dataset:
-    """One data set out of several with the same channels; trajectories are named FILE/TRAJECTORY where needed.
-
-    Raises:
-        UserError: if channels or sampling times differ.
-    """
-    first = datasets[0]
-    for other in datasets[1:]:
-        if (other.obs_names, other.action_names) != (first.obs_names, first.action_names):
-            raise UserError(
-                f"'{first.name}' has the channels {', '.join(first.obs_names + first.action_names)} and '{other.name}' "
-                f"{', '.join(other.obs_names + other.action_names)}: give files with the same columns"
-            )
-        if not np.isclose(other.sample_time, first.sample_time, rtol=TIME_TOLERANCE, atol=0.0):
-            raise UserError(
-                f"'{first.name}' is sampled every {first.sample_time:g} s and '{other.name}' every "
-                f"{other.sample_time:g} s; resample them alike with resample=true sample_time=SECONDS"
-            )
-    if len(datasets) == 1:
-        return replace(first, name=name)
-    trajectories: list[Trajectory] = []
-    test_names: list[str] = []
-    for number, dataset in enumerate(datasets):
-        # Files of one name in several folders stay apart by their number.
-        repeated = sum(other.name == dataset.name for other in datasets) > 1
-        prefix = f"{dataset.name}.{number}" if repeated else dataset.name
-        rename = {t.name: prefix if t.name == dataset.name else f"{prefix}/{t.name}" for t in dataset.trajectories}
-        trajectories += [replace(t, name=rename[t.name]) for t in dataset.trajectories]
-        test_names += [rename[test] for test in dataset.test_names]
-    return replace(
-        first,
-        name=name,
-        trajectories=tuple(trajectories),
-        test_names=tuple(test_names),
-        attribution="\n".join(dict.fromkeys(d.attribution for d in datasets if d.attribution)),
-    )
 
 
 def _common_step(raw: Sequence[RawTrajectory], path: Path) -> float:

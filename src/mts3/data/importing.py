@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mts3.data.assemble import join
 from mts3.data.columns import Columns
+from mts3.data.joining import join
 from mts3.data.native import save_dataset
 from mts3.data.readers import read_with_notes
 from mts3.data.trajectory import Dataset

@@ -66,7 +66,7 @@ def load(path: str | Path) -> WorldModel:
     Args:
         path: A run folder, or what `model.save` wrote.
     """
-    description, tensors, normalizer = store.load(Path(path))
+    description, tensors, normalizer, channels = store.load(Path(path))
     try:
         model = build(description["model"], **description["arguments"])
         if description["target"] == DeltaTarget.target:
@@ -74,7 +74,7 @@ def load(path: str | Path) -> WorldModel:
         model.load_state_dict(tensors)
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"the model in {path} does not fit this version of mts3: {error}") from error
-    model.normalizer = normalizer
+    model.normalizer, model.channels = normalizer, channels
     return model.eval()
 
 

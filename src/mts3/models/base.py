@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from mts3.channels import Channels
 from mts3.models import store
 from mts3.normalizer import Normalizer
 from mts3.prediction import Prediction
@@ -27,6 +28,7 @@ class WorldModel(nn.Module, ABC):
         action_dim: A; 0 for a system without actions, where `actions` may be None.
         arguments: What the constructor was given, for saving.
         normalizer: Of the data the model was trained on; None before training.
+        channels: Names, units and rate of these data; None before training.
         uses_actions: False for a model that accepts actions and does not look at them.
         target: What the network's output is about: "obs", or "delta" (see `DeltaTarget`).
     """
@@ -41,6 +43,7 @@ class WorldModel(nn.Module, ABC):
         self.obs_dim: int = arguments["obs_dim"]
         self.action_dim: int = arguments["action_dim"]
         self.normalizer: Normalizer | None = None
+        self.channels: Channels | None = None
         for size, least in {"obs_dim": 1, "action_dim": 0, "latent_obs_dim": 1}.items():
             if arguments.get(size, least) < least:
                 raise ValueError(f"expected {size} >= {least}, got {arguments[size]}")
@@ -174,7 +177,7 @@ class WorldModel(nn.Module, ABC):
         return self.observe(obs, actions, obs_mask)[0]
 
     def save(self, path: str | Path) -> None:
-        """Write `model.safetensors` and `model.json` (arguments and normalizer) into the folder `path`."""
+        """Write `model.safetensors` and `model.json` (arguments, normalizer, channels) into the folder `path`."""
         store.save(self, Path(path))
 
     @property

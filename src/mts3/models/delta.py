@@ -57,7 +57,7 @@ class DeltaTarget(WorldModel):
         self.register_buffer("scale", scale.to(model._like))
         if isinstance(model, TransformerAR):
             model.change_scale = self.scale.clone()  # what it feeds back stays an observation
-        self.normalizer = model.normalizer
+        self.normalizer, self.channels = model.normalizer, model.channels
 
     def initial_state(self, batch_size: int) -> DeltaState:
         """The state before anything was observed."""

@@ -10,6 +10,7 @@ import safetensors
 from safetensors.torch import load_file
 from safetensors.torch import save as serialize
 
+from mts3.channels import Channels
 from mts3.errors import UserError
 from mts3.files import write_aside
 from mts3.normalizer import Normalizer
@@ -28,6 +29,7 @@ def save(model: WorldModel, folder: Path) -> None:
         "arguments": model.arguments,
         "target": model.target,
         "normalizer": model.normalizer.as_lists() if model.normalizer else None,
+        **(model.channels.as_json() if model.channels else {}),
     }
     with write_aside(folder / WEIGHTS) as path:
         # Not save_file: on a full disk it raises an error of its own, and nobody else may read what it writes.
@@ -36,8 +38,8 @@ def save(model: WorldModel, folder: Path) -> None:
         path.write_text(json.dumps(description, indent=2) + "\n")
 
 
-def load(path: Path) -> tuple[dict[str, Any], dict[str, Any], Normalizer | None]:
-    """The description, the tensors and the normalizer of a saved model.
+def load(path: Path) -> tuple[dict[str, Any], dict[str, Any], Normalizer | None, Channels | None]:
+    """The description, the tensors, the normalizer and the channels of a saved model.
 
     Args:
         path: A run folder, a folder `save` wrote, or either of the two files.
@@ -52,7 +54,8 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Any], Normalizer | None]
         description = json.loads((folder / DESCRIPTION).read_text())
         lists = description["normalizer"]
         normalizer = Normalizer.from_lists(lists) if lists else None
+        channels = Channels.from_json(description)
         tensors = load_file(folder / WEIGHTS)
     except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
         raise UserError(f"the model in {folder} is damaged ({error}); train or save it again") from error
-    return description, tensors, normalizer
+    return description, tensors, normalizer, channels

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from mts3.data.columns import Columns
-from mts3.data.trajectory import Dataset, Trajectory
+from mts3.data.matching import with_channels
+from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
 
 SHOWN = 6
@@ -68,26 +67,7 @@ def choose(dataset: Dataset, columns: Columns, where: str) -> Dataset:
         return dataset
     available = (*dataset.obs_names, *dataset.action_names)
     obs, actions = replace(columns, obs=columns.obs or dataset.obs_names).channels(available, where)
-    return _with_channels(dataset, obs, actions)
-
-
-def _with_channels(dataset: Dataset, obs: tuple[str, ...], actions: tuple[str, ...]) -> Dataset:
-    """A data set of some of the channels; one of the actions may become an observation, and the reverse."""
-    names = [*dataset.obs_names, *dataset.action_names]
-    units = [*dataset.obs_units, *dataset.action_units]
-    places = [[names.index(name) for name in part] for part in (obs, actions)]
-    trajectories: list[Trajectory] = []
-    for trajectory in dataset.trajectories:
-        every = np.concatenate([trajectory.obs, trajectory.actions], axis=1)
-        trajectories.append(replace(trajectory, obs=every[:, places[0]], actions=every[:, places[1]]))
-    return replace(
-        dataset,
-        trajectories=tuple(trajectories),
-        obs_names=obs,
-        action_names=actions,
-        obs_units=tuple(units[i] for i in places[0]),
-        action_units=tuple(units[i] for i in places[1]),
-    )
+    return with_channels(dataset, obs, actions)
 
 
 def reason(error: Exception) -> str:
