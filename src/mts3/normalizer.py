@@ -12,6 +12,8 @@ from torch import Tensor
 from mts3.prediction import Prediction
 
 Array = TypeVar("Array", np.ndarray, Tensor)
+# Of the standard deviation: float32 resolves a channel further from zero than this to a ten-thousandth of it or worse.
+MOST_OFFSET = 1000.0
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Normalizer:
         reward_mean, reward_std: (1,), 0 and 1 where the data have no reward.
 
     Constant dimensions carry std 1 (set by whoever fits the statistics): they become zero, never amplified noise.
-    Every method takes numpy arrays or tensors with features last and returns the same kind.
+    Every method takes numpy arrays or tensors with features last and returns the same kind and dtype; physical values
+    are float64 where float32 could not hold them, as positions in metres on a map.
     """
 
     obs_mean: np.ndarray
@@ -40,11 +43,15 @@ class Normalizer:
 
     def denormalize_obs(self, obs_normalized: Array) -> Array:
         """(..., O) normalized to physical."""
-        return obs_normalized * _like(self.obs_std, obs_normalized) + _like(self.obs_mean, obs_normalized)
+        return _physical(obs_normalized, self.obs_mean, self.obs_std)
 
     def normalize_actions(self, actions_physical: Array) -> Array:
         """(..., A) physical to normalized."""
         return (actions_physical - _like(self.action_mean, actions_physical)) / _like(self.action_std, actions_physical)
+
+    def denormalize_actions(self, actions_normalized: Array) -> Array:
+        """(..., A) normalized to physical."""
+        return _physical(actions_normalized, self.action_mean, self.action_std)
 
     def normalize_reward(self, reward_physical: Array) -> Array:
         """(..., 1) physical to normalized."""
@@ -54,8 +61,8 @@ class Normalizer:
         """A prediction in physical units: means shifted and scaled, variances scaled by std squared."""
         reward = pred_normalized.reward
         if reward is not None:
-            reward = _physical(reward, self.reward_mean, self.reward_std)
-        return replace(_physical(pred_normalized, self.obs_mean, self.obs_std), reward=reward)
+            reward = _physical_belief(reward, self.reward_mean, self.reward_std)
+        return replace(_physical_belief(pred_normalized, self.obs_mean, self.obs_std), reward=reward)
 
     def as_lists(self) -> dict[str, list[float]]:
         """Plain lists for json."""
@@ -64,12 +71,18 @@ class Normalizer:
     @classmethod
     def from_lists(cls, lists: dict[str, list[float]]) -> Normalizer:
         """The inverse of `as_lists`."""
-        return cls(**{name: np.asarray(values, dtype=np.float32) for name, values in lists.items()})
+        return cls(**{name: np.asarray(values, dtype=np.float64) for name, values in lists.items()})
 
 
-def _physical(pred: Prediction, mean: np.ndarray, std: np.ndarray) -> Prediction:
-    scale = _like(std, pred.var)
-    return Prediction(pred.mean * scale + _like(mean, pred.mean), pred.var * scale**2)
+def _physical_belief(pred: Prediction, mean: np.ndarray, std: np.ndarray) -> Prediction:
+    means = _physical(pred.mean, mean, std)
+    return Prediction(means, pred.var.to(means) * _like(std, means) ** 2)
+
+
+def _physical(normalized: Array, mean: np.ndarray, std: np.ndarray) -> Array:
+    if (np.abs(mean) > MOST_OFFSET * std).any():
+        normalized = normalized.double() if isinstance(normalized, Tensor) else normalized.astype(np.float64)
+    return normalized * _like(std, normalized) + _like(mean, normalized)
 
 
 def _like(statistic: np.ndarray, array: Array) -> Array:

@@ -302,3 +302,10 @@ def test_training_on_two_devices_is_one_run(mts3: Command) -> None:
     assert done.stderr.count("filter: ") == 1
     assert done.stdout.count("figures:") == 1
     assert metrics(RUN)["gradient_steps"] == 2
+
+
+def test_constant_observations_are_no_data_to_learn_from(mts3: Command) -> None:
+    Path("log.csv").write_text("x,u\n" + "".join(f"3.5,{i % 5}\n" for i in range(300)))
+    refused = mts3("train", "data.path=log.csv", "data.columns.obs=x", "data.columns.actions=u", *TINY, *SHORT)
+    assert refused.code == 2
+    assert "every observation of 'log' is constant in the training part: there is nothing to learn" in refused.err

@@ -57,7 +57,7 @@ def test_a_held_row_repeats_the_last(stored):
 
 def test_conversion_happens_when_read(stored):
     array, values = stored
-    single = array.as_float32()
+    single = array.as_type(np.float32)
     assert single.dtype == np.float32
     np.testing.assert_array_equal(np.asarray(single[3]), values[3].astype(np.float32))
     assert np.asarray(single[3]).dtype == np.float32

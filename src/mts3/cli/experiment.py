@@ -41,6 +41,11 @@ def load_experiment(config: dict[str, Any], model: WorldModel | None = None) -> 
     normalizer = model.normalizer if model else None
     if normalizer is None:
         normalizer, constant = fit_normalizer(parts.train, dataset.obs_names, dataset.action_names, dataset.image_shape)
+        if len([name for name in constant if name.startswith("obs ")]) == dataset.obs_dim:
+            raise UserError(
+                f"every observation of '{dataset.name}' is constant in the training part: there is nothing to learn; "
+                "check the columns (mts3 data check), or choose other split_fractions"
+            )
         if constant:
             note(f"constant in the training part, set to zero: {', '.join(constant)}")
     train, validation, test = (

@@ -11,8 +11,9 @@ from mts3.data.columns import Columns
 from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
 from mts3.data.resample import ordered_times
 from mts3.data.resample import resample as resampled
+from mts3.data.resolution import as_floats
 from mts3.data.stored import Rows
-from mts3.data.trajectory import Dataset, Trajectory, as_float32
+from mts3.data.trajectory import Dataset, Trajectory
 from mts3.errors import UserError
 
 # Clocks jitter; beyond this share of the median step a recording counts as irregular.
@@ -50,7 +51,7 @@ def assemble(
     if len(obs) == 0:
         raise UserError(f"{path} has a header and no rows; expected at least 2 rows of data")
     # Before the split into trajectories: a float32 array is then kept as it is, its pieces are views.
-    obs, actions = as_float32(obs, f"observations in {path}"), as_float32(actions, f"actions in {path}")
+    obs, actions = as_floats(obs, f"observations in {path}"), as_floats(actions, f"actions in {path}")
     raw = tuple(
         RawTrajectory(
             name,

@@ -14,12 +14,14 @@ from mts3.data.findings import KINDS, Finding
 from mts3.data.flaws import channel_flaws, gaps
 from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
 from mts3.data.readers import read_with_notes
-from mts3.data.statistics import RELATIVE_STD_FLOOR
+from mts3.data.resolution import FEW, FLICKER
 from mts3.data.time_flaws import GAP_STEPS, time_flaws, usual_step
 from mts3.data.trajectory import Dataset
 
 # Of data=file, where the user says nothing else.
 WINDOW_LEN = 20
+# Of a channel's standard deviation: float32 that tells values apart by more than this hides motion.
+COARSE = 0.01
 WORDS = {
     "stuck": "reads one value",
     "outlier": "jumps away and back",
@@ -111,8 +113,16 @@ def _any_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarra
             spans = tuple((int(row), int(row) + 1) for row in rows)
             found.append(Finding("infinite", trajectory.name, name, spans, f"{len(rows)} rows"))
     seen = np.concatenate([array[np.isfinite(array)] for array in values]).astype(np.float64)
-    if len(seen) > 1 and seen.std() <= RELATIVE_STD_FLOOR * np.abs(seen).max():
+    flickers = len(seen) > 1 and seen.std() <= FLICKER * np.abs(seen).max()
+    if flickers and len(np.unique(seen)) <= FEW:
         found.append(Finding("constant", "", name, (), f"{seen[0]:g} throughout"))
+    elif len(seen) > 1 and values[0].dtype == np.float32:
+        step = float(np.spacing(np.abs(seen).max().astype(np.float32)))
+        if step > COARSE * seen.std():
+            words = (
+                f"float32 tells values near {seen[0]:g} apart by {step:g}, and the channel moves by {seen.std():.2g}"
+            )
+            found.append(Finding("coarse", "", name, (), words))
     return found
 
 

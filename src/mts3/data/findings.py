@@ -118,6 +118,11 @@ KINDS = {
         "the model has to learn a jump of a whole turn that nothing makes",
         "give its sine and cosine as two channels, or unwrap it",
     ),
+    "coarse": Kind(
+        "Too few digits",
+        "the file keeps this channel in float32, which is too coarse for how little it moves: motion comes in steps",
+        "write it as float64, or subtract an offset before it is written",
+    ),
     "constant": Kind("Constant channel", "it tells nothing, and counts as zero", "leave the channel out"),
     "gap": Kind(
         "Not observed",

@@ -1,6 +1,7 @@
 """Our own data set format: one npz, plain arrays, no pickles; compressed unless it is large.
 
-Trajectories are stored one after the other: `obs` (R, O) and `actions` (R, A) float32 over all R rows, `lengths` (N,)
+Trajectories are stored one after the other: `obs` (R, O) and `actions` (R, A) float32, or
+float64 where float32 would lose something, over all R rows, `lengths` (N,)
 rows a trajectory, `names` (N,), `test_names`, `obs_names` (O,), `action_names` (A,), `obs_units`, `action_units`, and
 the scalars `name`, `sample_time` (seconds per step), `attribution` and `mts3_dataset` (the version of this format).
 Images have `image_shape` (3,) besides, and recordings with a reward `reward` (R,).
@@ -66,12 +67,13 @@ def save_dataset(dataset: Dataset, path: str | Path) -> Path:
 def _write_rows(archive: zipfile.ZipFile, key: str, parts: list[Rows]) -> None:
     """One array in the archive, of the rows of all trajectories, a chunk at a time."""
     shape = (sum(len(part) for part in parts), *parts[0].shape[1:])
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+    dtype = "<f8" if any(part.dtype == np.float64 for part in parts) else "<f4"
+    header = {"descr": dtype, "fortran_order": False, "shape": shape}
     with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
         np.lib.format.write_array_header_1_0(member, header)
         for part in parts:
             for _, rows in row_chunks(part):
-                member.write(np.ascontiguousarray(rows, dtype="<f4").tobytes())
+                member.write(np.ascontiguousarray(rows, dtype=dtype).tobytes())
 
 
 def from_arrays(arrays: Mapping[str, Rows], path: Path) -> Dataset:

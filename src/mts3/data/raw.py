@@ -17,8 +17,8 @@ class RawTrajectory:
 
     Attributes:
         name: As in the file.
-        obs: (T, O) float32, NaN = not observed.
-        actions: (T, A) float32, NaN = not known.
+        obs: (T, O) float32 or float64, NaN = not observed.
+        actions: (T, A) float32 or float64, NaN = not known.
         times: (T,) float64 seconds, in whatever order; None: every row is one step.
         reward: (T,) NaN = not known; None: no reward.
     """

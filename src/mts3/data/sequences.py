@@ -62,6 +62,8 @@ class SequenceDataset(torch.utils.data.Dataset[dict[str, Tensor]]):
         actions = np.asarray(trajectory.actions[start : min(stop, len(trajectory) - 1)])
         obs = self.normalizer.normalize_obs(np.asarray(trajectory.obs[start : stop + 1]))
         actions = self.normalizer.normalize_actions(actions)
+        # Only now: a large mean has been subtracted in the resolution of the recording.
+        obs, actions = obs.astype(np.float32, copy=False), actions.astype(np.float32, copy=False)
         item = {
             "obs": torch.from_numpy(_pad(obs, self.sequence_len + 1, np.nan)),
             "actions": torch.from_numpy(_pad(actions, self.sequence_len, 0.0)),

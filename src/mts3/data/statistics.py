@@ -7,14 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from mts3.data.moments import moments
+from mts3.data.resolution import FLICKER, has_few_values
 from mts3.data.stored import Rows, row_chunks
 from mts3.data.trajectory import Trajectory
 from mts3.errors import UserError
 from mts3.normalizer import Normalizer
-
-# A channel whose spread is below this share of its largest magnitude is constant: float32 resolves 6e-8 of the
-# magnitude, so that what varies below is mostly rounding, and dividing by it would feed unit-variance noise to a model.
-RELATIVE_STD_FLOOR = 1e-5
 
 
 def fit_normalizer(
@@ -74,7 +71,7 @@ def change_std(trajectories: Sequence[Trajectory], normalizer: Normalizer) -> np
 def _moments(
     arrays: Sequence[Rows], kind: str, names: Sequence[str], width: int | None = None
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """float32 (mean, std) over the rows of all `arrays`, and the names of constant channels.
+    """(mean, std) over the rows of all `arrays`, float64, and the names of constant channels.
 
     Args:
         arrays: (R, channels) each.
@@ -89,6 +86,8 @@ def _moments(
             f"{label[int(np.argmin(found.count))]} is never observed in the training part; "
             "leave the channel out, or choose other split_fractions or another seed"
         )
-    constant = found.std <= RELATIVE_STD_FLOOR * np.maximum(np.abs(found.min), np.abs(found.max))
-    std = np.where(constant, 1.0, found.std)
-    return found.mean.astype(np.float32), std.astype(np.float32), [label[i] for i in np.flatnonzero(constant)]
+    constant = found.std <= FLICKER * np.maximum(np.abs(found.min), np.abs(found.max))
+    for channel in np.flatnonzero(constant & (found.std > 0)):
+        # What flickers in its last digit would be blown up to noise of unit variance; what has many values moves.
+        constant[channel] = width is not None or has_few_values(arrays, int(channel))
+    return found.mean, np.where(constant, 1.0, found.std), [label[i] for i in np.flatnonzero(constant)]

@@ -40,7 +40,7 @@ class RowSource(Protocol):
 
 
 class StoredArray:
-    """A view of an array in a file, as float32 if asked for.
+    """A view of an array in a file, in another type if asked for.
 
     Integers and slices without a step give views. Anything else, and `np.asarray`, reads.
 
@@ -55,15 +55,14 @@ class StoredArray:
         prefix: tuple[int, ...] = (),
         rows: tuple[int, int] | None = None,
         end: int | None = None,
-        single: bool = False,
+        dtype: np.dtype | None = None,
         sound: bool = False,
     ) -> None:
         self._source, self._prefix = source, prefix
         self._start, self._stop = rows or (0, source.shape[len(prefix)])
         # Rows from `end` on are not in the file: they repeat the one before.
         self._end = source.shape[len(prefix)] if end is None else end
-        self._single = single
-        self.dtype = np.dtype(np.float32) if single else source.dtype
+        self.dtype = source.dtype if dtype is None else dtype
         self.sound = sound
 
     @property
@@ -84,9 +83,11 @@ class StoredArray:
     def __len__(self) -> int:
         return self._stop - self._start
 
-    def as_float32(self) -> StoredArray:
+    def as_type(self, dtype: type) -> StoredArray:
         """The same values, converted when they are read."""
-        return StoredArray(self._source, self._prefix, (self._start, self._stop), self._end, True, self.sound)
+        return StoredArray(
+            self._source, self._prefix, (self._start, self._stop), self._end, np.dtype(dtype), self.sound
+        )
 
     def hold_last(self) -> StoredArray:
         """One row more, which repeats the last."""
@@ -95,18 +96,18 @@ class StoredArray:
             self._prefix,
             (self._start, self._stop + 1),
             min(self._end, self._stop),
-            self._single,
+            self.dtype,
             self.sound,
         )
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, (int, np.integer)) and self.ndim > 1:
             row = range(self._start, self._stop)[key]
-            return StoredArray(self._source, (*self._prefix, row), single=self._single, sound=self.sound)
+            return StoredArray(self._source, (*self._prefix, row), dtype=self.dtype, sound=self.sound)
         if isinstance(key, slice) and key.step in (None, 1):
             start, stop, _ = key.indices(len(self))
             rows = self._start + start, self._start + max(start, stop)
-            return StoredArray(self._source, self._prefix, rows, self._end, self._single, self.sound)
+            return StoredArray(self._source, self._prefix, rows, self._end, self.dtype, self.sound)
         return np.asarray(self)[key]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -125,7 +126,9 @@ class StoredArray:
         )
         if len(array) < len(self):
             array = np.concatenate([array, np.repeat(array[-1:], len(self) - len(array), axis=0)])
-        return to_single(array, self._source.where) if self._single else array
+        if self.dtype == np.float32:
+            return to_single(array, self._source.where)
+        return array.astype(self.dtype, copy=False)
 
 
 Rows = np.ndarray | StoredArray

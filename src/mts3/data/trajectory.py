@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mts3.data.resolution import as_floats
 from mts3.data.stored import Rows, StoredArray, hold_last, row_chunks, to_single
 from mts3.errors import UserError
 
@@ -17,13 +18,14 @@ from mts3.errors import UserError
 class Trajectory:
     """One uninterrupted recording, in physical units.
 
-    Integers, booleans and float64 are converted to float32; float32 arrays are kept as they are, without a copy. Rows
-    may stay in their file (`mts3.data.stored`): slicing is then lazy, and `np.asarray` reads.
+    Integers, booleans and float64 are converted to float32, but for recordings of which float32 would lose something
+    (`mts3.data.resolution`): those are float64. float32 arrays are kept as they are, without a copy. Rows may stay in
+    their file (`mts3.data.stored`): slicing is then lazy, and `np.asarray` reads.
 
     Attributes:
-        obs: (T, O) float32. NaN = not observed.
-        actions: (T, A) float32, finite; actions[t] acts between obs[t] and obs[t+1], so the last row is never used.
-            T - 1 rows are accepted (the last one is then held), and A may be 0.
+        obs: (T, O) float32 or float64. NaN = not observed.
+        actions: (T, A) float32 or float64, finite; actions[t] acts between obs[t] and obs[t+1], so the last row is
+            never used. T - 1 rows are accepted (the last one is then held), and A may be 0.
         name: Unique within its data set; errors name it.
         reward: (T,) float32 or None where there is none; reward[t] is what actions[t] earned, NaN where not known.
             T - 1 rows are accepted; the last one is never used.
@@ -38,8 +40,8 @@ class Trajectory:
     reward: Rows | None = None
 
     def __post_init__(self) -> None:
-        obs = as_float32(self.obs, f"obs of trajectory '{self.name}'")
-        actions = as_float32(self.actions, f"actions of trajectory '{self.name}'")
+        obs = as_floats(self.obs, f"obs of trajectory '{self.name}'")
+        actions = as_floats(self.actions, f"actions of trajectory '{self.name}'")
         if obs.ndim != 2 or actions.ndim != 2 or len(actions) not in (len(obs), len(obs) - 1):
             raise UserError(
                 f"trajectory '{self.name}' has obs {obs.shape} and actions {actions.shape}; expected (T, obs_dim) and "
@@ -185,15 +187,11 @@ class Dataset:
 
 
 def as_float32(array: Rows, what: str) -> Rows:
-    """`array` in float32, without a copy where it is float32 already; what is stored is converted when it is read.
-
-    Raises:
-        UserError: for text, objects, dates or complex numbers, and for numbers beyond the range of float32.
-    """
+    """`array` in float32, whatever that loses; else as `mts3.data.resolution.as_floats`."""
     array = array if isinstance(array, StoredArray) else np.asarray(array)
     if array.dtype.kind not in "fiub":
         raise UserError(f"{what} are of type {array.dtype}; expected numbers: convert or leave out what is text")
-    return array.as_float32() if isinstance(array, StoredArray) else to_single(array, what)
+    return array.as_type(np.float32) if isinstance(array, StoredArray) else to_single(array, what)
 
 
 def _pixel_names(image_shape: tuple[int, int, int]) -> tuple[str, ...]:

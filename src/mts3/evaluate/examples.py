@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from mts3.data.sequences import SequenceDataset
-from mts3.normalizer import Normalizer
 from mts3.prediction import Prediction
 from mts3.types import Tensor
 
@@ -67,7 +66,7 @@ def examples_of(
     origins = [sequences.locate(index) for index in indices]
     return Examples(
         obs=normalizer.denormalize_obs(torch.stack([item["obs"] for item in items])).numpy(),
-        actions=_denormalize_actions(normalizer, torch.stack([item["actions"] for item in items])),
+        actions=normalizer.denormalize_actions(torch.stack([item["actions"] for item in items])).numpy(),
         obs_mask=torch.cat([obs_mask, last], dim=1).numpy(),
         mean=physical.mean.numpy(),
         var=physical.var.numpy(),
@@ -76,7 +75,3 @@ def examples_of(
         trajectory=np.array([trajectory.name for trajectory, _ in origins]),
         first_row=np.array([row for _, row in origins]),
     )
-
-
-def _denormalize_actions(normalizer: Normalizer, actions: Tensor) -> np.ndarray:
-    return actions.numpy() * normalizer.action_std + normalizer.action_mean

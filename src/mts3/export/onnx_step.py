@@ -32,7 +32,7 @@ class OnnxStep:
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         told = json.loads(self._session.get_modelmeta().custom_metadata_map["mts3"])
         self._initial = {name: np.array(x["value"], x["dtype"]) for name, x in told["state"].items()}
-        self._scales = {name: np.array(values, np.float32) for name, values in told["normalizer"].items()}
+        self._scales = {name: np.array(values, np.float64) for name, values in told["normalizer"].items()}
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._longest_plan = told["longest_plan"]
         self._inputs = {given.name for given in self._session.get_inputs()}
@@ -56,7 +56,7 @@ class OnnxStep:
         Returns: mean and variance of the next observation, each (O,).
         """
         scale = self._scales
-        obs = (np.asarray(obs, np.float32)[None] - scale["obs_mean"]) / scale["obs_std"]
+        obs = ((np.asarray(obs)[None] - scale["obs_mean"]) / scale["obs_std"]).astype(np.float32)
         given = {"obs": obs, "obs_mask": np.isfinite(obs), **self._state}
         if "action" in self._inputs:
             given["action"] = self._normalized(action)[None]
@@ -72,4 +72,5 @@ class OnnxStep:
     def _normalized(self, actions: np.ndarray | None) -> np.ndarray:
         if actions is None:
             raise ValueError(f"this model needs an action of {len(self._scales['action_mean'])} numbers at every step")
-        return (np.asarray(actions, np.float32) - self._scales["action_mean"]) / self._scales["action_std"]
+        actions = (np.asarray(actions) - self._scales["action_mean"]) / self._scales["action_std"]
+        return actions.astype(np.float32)

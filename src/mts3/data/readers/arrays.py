@@ -13,8 +13,9 @@ from mts3.data.assemble import assemble
 from mts3.data.columns import Columns
 from mts3.data.readers.reading import Reading, roles
 from mts3.data.readers.times import seconds
+from mts3.data.resolution import as_floats
 from mts3.data.stored import Rows, hold_last
-from mts3.data.trajectory import Dataset, Trajectory, as_float32
+from mts3.data.trajectory import Dataset, Trajectory
 from mts3.errors import UserError
 
 LONGER = (
@@ -110,7 +111,7 @@ def _stacked(
             f"{path} has obs {obs.shape}, one trajectory a row already; give sample_time instead of columns for time "
             "and trajectory, and a reward with trajectories one after the other, (T, obs_dim)"
         )
-    obs, actions = as_float32(obs, f"observations in {path}"), as_float32(actions, f"actions in {path}")
+    obs, actions = as_floats(obs, f"observations in {path}"), as_floats(actions, f"actions in {path}")
     trajectories = []
     for n in range(len(obs)):
         name = f"{path.stem}-{n}"
