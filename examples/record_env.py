@@ -7,7 +7,7 @@ import gymnasium
 
 from mts3.data.record import RecordTrajectories
 
-env = RecordTrajectories(gymnasium.make("Pendulum-v1"), "pendulum.npz")
+env = RecordTrajectories(gymnasium.make("Pendulum-v1"), "pendulum.npz", sample_time=0.05)
 for episode in range(20):
     obs, _ = env.reset(seed=episode)
     over = False

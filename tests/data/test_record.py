@@ -239,7 +239,6 @@ def test_a_write_that_failed_can_be_tried_again(tmp_path):
     ("space", "message"),
     [
         (spaces.Dict({"a": spaces.Box(0, 1, (2,))}), "FlattenObservation"),
-        (spaces.Discrete(3), "FlattenObservation"),
         (spaces.Box(0.0, 1.0, (4, 6, 3)), "of bytes with the shape of an image"),
         (spaces.Box(0, 255, (8, 6, 7), np.uint8), "of bytes with the shape of an image"),
     ],
@@ -253,8 +252,8 @@ def test_observations_that_cannot_be_recorded(space, message):
 
 def test_what_else_is_refused(tmp_path):
     env = Counter()
-    env.action_space = spaces.MultiDiscrete([2, 3])
-    with pytest.raises(UserError, match="expected Box or Discrete"):
+    env.action_space = spaces.Tuple((spaces.Discrete(2), spaces.Discrete(3)))
+    with pytest.raises(UserError, match="expected a Box or choices: flatten=true"):
         RecordTrajectories(env)
     with pytest.raises(UserError, match="sample_time is -1; expected seconds per step"):
         RecordTrajectories(Counter(), sample_time=-1)
@@ -265,6 +264,53 @@ def test_what_else_is_refused(tmp_path):
     (tmp_path / "x.npz").write_text("dear to somebody")
     with pytest.raises(UserError, match=r"x\.npz exists already"):
         RecordTrajectories(Counter(), tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("reward", [None, [1.0, 2.0], "much", [[1.0], [1.0, 2.0]]])
+def test_a_reward_that_is_no_number_ends_the_episode(reward):
+    env = RecordTrajectories(Counter())
+    _steps(env, 2)
+    env.env.step = lambda action: (np.zeros(2), reward, False, False, {})
+    with pytest.raises(UserError, match=r"the environment gave the reward .*; expected one number|got .* of numbers"):
+        env.step(np.zeros(1))
+    assert len(env.dataset().trajectories[0]) == 3
+
+
+def test_rewards_of_other_types_are_numbers():
+    env = RecordTrajectories(Counter())
+    env.reset()
+    for reward in (np.float32(1.5), np.array([2.0]), True, 3):
+        env.env.step = lambda action, reward=reward: (np.zeros(2), reward, False, False, {})
+        env.step(np.zeros(1))
+    assert env.dataset().trajectories[0].reward[:4].tolist() == [1.5, 2, 1, 3]
+
+
+def test_what_a_recording_holds_is_said_at_its_end(tmp_path, capsys):
+    env = RecordTrajectories(Counter(), tmp_path / "x.npz", sample_time=1)
+    env.reset()
+    for action in (-1.0, 1.0, -1.5, 7.0):
+        env.step(np.array([action]))
+    env.env.step = lambda action: (np.zeros(2), np.nan, False, False, {})
+    env.step(np.zeros(1))
+    assert capsys.readouterr().err == ""
+    env.close()
+    env.close()
+    assert capsys.readouterr().err == (
+        "2 of 5 actions were outside of Box(-1.0, 1.0, (1,), float32): recorded as they were given, though many "
+        "environments cut such actions; a policy that cuts them says what was done\n"
+        "in 1 of 5 steps the reward was NaN: recorded as not known\n"
+    )
+    trajectory = load_dataset(None, tmp_path / "x.npz").trajectories[0]
+    np.testing.assert_array_equal(trajectory.actions[:5, 0], [-1, 1, -1.5, 7, 0])
+    np.testing.assert_array_equal(trajectory.reward[:5], [0.5, 1, 1.5, 2, np.nan])
+
+
+def test_an_action_beside_a_state_is_no_action():
+    env = RecordTrajectories(Counter())
+    env.reset()
+    for action in ((np.zeros(1), None), None, {"action": 0.0}):
+        with pytest.raises(UserError, match=r"expected (an array of )?numbers"):
+            env.step(action)
 
 
 def test_steps_that_cannot_be_recorded():
@@ -298,6 +344,61 @@ def test_steps_that_cannot_be_recorded():
         env.step(np.zeros(1))
 
 
+# Parts laid flat
+
+
+class Parts(gymnasium.Env):
+    """Observes and acts in parts."""
+
+    observation_space = spaces.Dict({"observation": spaces.Box(-9, 9, (2,)), "goal": spaces.Discrete(3)})
+    action_space = spaces.Dict({"push": spaces.Box(-1, 1, (1,)), "grip": spaces.Discrete(2)})
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.count = 0
+        return {"observation": np.zeros(2, np.float32), "goal": 0}, {}
+
+    def step(self, action):
+        self.count += 1
+        obs = {"observation": np.full(2, action["push"][0], np.float32), "goal": int(action["grip"])}
+        return obs, 0.0, False, self.count == 4, {}
+
+
+@pytest.fixture
+def parts():
+    gymnasium.register("Parts-v0", Parts, max_episode_steps=10)
+    yield "Parts-v0"
+    del gymnasium.registry["Parts-v0"]
+
+
+def test_flatten_lays_parts_side_by_side_and_a_policy_sees_its_own(parts, tmp_path, monkeypatch):
+    (tmp_path / "parts.py").write_text(
+        "def act(obs):\n    return {'push': obs['observation'][:1] + 0.25, 'grip': (obs['goal'] + 1) % 2}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    given = {"env": parts, "policy": "parts:act", "episodes": "1", "flatten": "true", "sample_time": 0.5}
+    record_data({**given, "output": "x.npz"})
+    dataset = load_dataset(None, "x.npz")
+    assert dataset.obs_names == ("goal_0", "goal_1", "goal_2", "observation_0", "observation_1")
+    assert (dataset.action_names, dataset.sample_time) == (("grip_0", "grip_1", "push_0"), 0.5)
+    obs, actions = dataset.trajectories[0].obs, dataset.trajectories[0].actions
+    np.testing.assert_array_equal(obs[:, 3], [0, 0.25, 0.5, 0.75, 1.0])
+    np.testing.assert_array_equal(obs[:, :3], [[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0], [1, 0, 0]])
+    np.testing.assert_array_equal(actions[:4], [[0, 1, 0.25], [1, 0, 0.5], [0, 1, 0.75], [1, 0, 1.0]])
+    assert not record(parts, "zero", 1, flatten=True).trajectories[0].actions[:, 1:].any()
+    with pytest.raises(UserError, match="flatten=true lays all its numbers side by side"):
+        record_data({**given, "flatten": "false", "output": "y.npz"})
+    with pytest.raises(UserError, match="flatten=yes; expected true or false"):
+        record_data({**given, "flatten": "yes", "output": "y.npz"})
+
+
+def test_observed_choices_are_one_of_many():
+    lake = record("FrozenLake-v1", episodes=1, steps=4, sample_time=1.0)
+    assert (lake.obs_dim, lake.action_dim) == (16, 4)
+    np.testing.assert_array_equal(lake.trajectories[0].obs.sum(1), 1)
+    assert lake.trajectories[0].obs[0, 0] == 1
+
+
 # Policies
 
 
@@ -328,6 +429,23 @@ def test_policies_do_what_they_say(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="policy my_policies:fall failed: ZeroDivisionError"):
         record_data({**given, "policy": "my_policies:fall", "output": "x.npz"})
     assert sorted(path.name for path in Path().glob("*.npz")) == ["own.npz"]
+
+
+def test_what_fails_in_the_code_of_others_is_one_line(monkeypatch, tmp_path):
+    gymnasium.register("Falling-v0", lambda: Counter(bad_step=3), max_episode_steps=9)
+    gymnasium.register("Broken-v0", lambda: 1 / 0)
+    (tmp_path / "broken_policy.py").write_text("act = 1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        with pytest.raises(UserError, match="step of Falling-v0 failed: RuntimeError: the robot fell over"):
+            record("Falling-v0", output=tmp_path / "x.npz")
+        assert len(load_dataset(None, tmp_path / "x.npz").trajectories[0]) == 3
+        with pytest.raises(UserError, match="making Broken-v0 failed: ZeroDivisionError: division by zero"):
+            record("Broken-v0")
+        with pytest.raises(UserError, match=r"cannot import policy broken_policy:act \(ZeroDivisionError"):
+            record("Pendulum-v1", "broken_policy:act")
+    finally:
+        del gymnasium.registry["Falling-v0"], gymnasium.registry["Broken-v0"]
 
 
 def test_an_interrupted_command_keeps_what_it_has(tmp_path):
@@ -376,7 +494,7 @@ def test_an_endless_environment_needs_a_number_of_steps(monkeypatch):
 
 
 def test_without_gymnasium_it_says_what_to_install(monkeypatch):
-    for module in ("mts3.data.record", "mts3.data.recording", "mts3.data.spaces"):
+    for module in ("mts3.data.record", "mts3.data.policies", "mts3.data.flattening"):
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(UserError, match=r'needs gymnasium; install it with pip install "mts3\[sim\]"'):

@@ -10,7 +10,7 @@ from typing import Any
 from mts3.data import Dataset
 from mts3.errors import UserError
 
-OPTIONS = ("env", "policy", "episodes", "steps", "seed", "output")
+OPTIONS = ("env", "policy", "episodes", "steps", "seed", "output", "sample_time", "flatten")
 """What may follow as KEY=VALUE; env and output must."""
 
 
@@ -23,13 +23,23 @@ def record_data(options: Mapping[str, Any]) -> Dataset:
     for key, what in (("env", "ID, of gymnasium"), ("output", "FILE.npz, the file to write")):
         if key not in options:
             raise UserError(f"record needs {key}={what}")
+    flatten = options.get("flatten", "false")
+    if flatten not in ("true", "false"):
+        raise UserError(f"flatten={flatten}; expected true or false")
     numbers = {key: _whole(key, options[key]) for key in ("episodes", "steps", "seed") if key in options}
     from mts3.data.record import record
 
     # A policy of the user's lies where the user is; the console script does not look there.
     sys.path.insert(0, str(Path.cwd()))
     try:
-        return record(options["env"], options.get("policy", "random"), output=options["output"], **numbers)
+        return record(
+            options["env"],
+            options.get("policy", "random"),
+            output=options["output"],
+            sample_time=options.get("sample_time"),
+            flatten=flatten == "true",
+            **numbers,
+        )
     finally:
         sys.path.remove(str(Path.cwd()))
 

@@ -74,7 +74,8 @@ usage: mts3 data list
        mts3 data show NAME|FILE [output=PICTURE.png] [size=small] [seed=0]
        mts3 data check NAME|FILE [output=PICTURE.png] [window_len=STEPS]
        mts3 data import FILE.. output=FILE [obs=[x,y]] [actions=[u]] [time=t] [trajectory=episode]
-       mts3 data record env=ID output=FILE.npz [policy=random] [episodes=N] [steps=N] [seed=N]
+       mts3 data record env=ID output=FILE.npz [policy=random] [episodes=N] [steps=N] [seed=N] [flatten=true]
+                        [sample_time=SECONDS]
 
   list      the data sets by name: channels, trajectories, rows, source
   make      a generated set, made once and kept in the user's cache (or $MTS3_CACHE); goes on where it was interrupted
@@ -87,7 +88,9 @@ usage: mts3 data list
             no column does.
             resample=true brings irregular times onto a grid (max_gap=SECONDS without a row end a trajectory);
             mask_stuck, mask_outliers and mask_held=true leave such observations out
-  record    let a policy (random, zero, or MODULE:FUNCTION of yours) run in a gymnasium environment
+  record    let a policy (random, zero, or MODULE:FUNCTION of yours) run in a gymnasium environment. flatten=true lays
+            out Dict and Tuple spaces, channel by channel; sample_time gives seconds per step where the environment has
+            no clock (a guess is said)
 
 example: mts3 data import log1.csv log2.csv output=robot.npz obs=[x,y] actions=[throttle] time=stamp
 """

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from mts3.data.flattening import as_array
 from mts3.data.native import save_dataset
 from mts3.data.spaces import Actions, Observations
+from mts3.data.step_time import StepTime
 from mts3.data.trajectory import Dataset, Trajectory
 from mts3.errors import UserError
 
@@ -16,11 +20,10 @@ MOST_REWARD = float(np.finfo(np.float32).max)
 
 
 class Facts(NamedTuple):
-    """What is known before the first step; `sample_time` in seconds."""
+    """What is known before the first step."""
 
     observations: Observations
     actions: Actions
-    sample_time: float
     attribution: str
 
 
@@ -38,18 +41,22 @@ class Recording:
 
     Args:
         facts: Of the environment.
+        step_time: Counts the steps that are added.
         path: A file that ends in .npz gets all episodes; a folder gets a file an episode, each when it is over, and
             forgets it here; None keeps them in memory.
         name: Of the data set where there is no file to name it.
     """
 
-    def __init__(self, facts: Facts, path: Path | None, name: str):
+    def __init__(self, facts: Facts, step_time: StepTime, path: Path | None, name: str):
         self.facts = facts
+        self.step_time = step_time
         self.path = path
         self.folder = path is not None and path.suffix != ".npz"
         self.name = path.stem if path is not None else name
         self.episodes: list[Episode] = []
         self.saved_steps = 0
+        self.steps = self.outside = self.unrewarded = 0
+        self._said: set[str] = set()
 
     def begin(self, obs: Any) -> None:
         """An episode begins; one that runs is over."""
@@ -72,17 +79,20 @@ class Recording:
         self.episodes[-1].over = True
         return row
 
-    def add(self, action: np.ndarray, reward: float, obs: Any, over: bool) -> None:
-        """A step was taken.
+    def add(self, action: np.ndarray, reward: Any, obs: Any, over: bool, took: float) -> None:
+        """A step was taken; how much time it `took` is for `StepTime.count`.
 
         Raises:
             UserError: for an observation or a reward that cannot be kept; the steps before it are.
         """
-        if abs(reward) > MOST_REWARD:
-            raise UserError(f"the environment gave the reward {reward}; expected at most {MOST_REWARD:.2g}")
+        earned = _number(reward)
         episode = self.episodes[-1]
-        episode.steps.append((action, reward, self.facts.observations.row(obs)))
+        episode.steps.append((action, earned, self.facts.observations.row(obs)))
         episode.over = over
+        self.step_time.count(took, over)
+        self.steps += 1
+        self.outside += not self.facts.actions.allowed(action)
+        self.unrewarded += math.isnan(earned)
         if self.folder and over:
             self.save()
 
@@ -99,6 +109,30 @@ class Recording:
             name = _free_name(self.path)
             save_dataset(self._dataset(name, [episode], [name]), self.path / f"{name}.npz")
             self.episodes.remove(episode)
+
+    def close(self) -> None:
+        """Write what is new, and say what should be known about it."""
+        self.save()
+        if self.path is not None:
+            self.say_notes()
+
+    def say_notes(self) -> None:
+        """Print what should be known about the steps so far, on stderr, a line each and each once."""
+        for line in self._notes() if self.steps else ():
+            if line not in self._said:
+                print(line, file=sys.stderr)
+                self._said.add(line)
+
+    def _notes(self) -> list[str]:
+        lines = self.step_time.notes()
+        if self.outside:
+            lines.append(
+                f"{self.outside} of {self.steps} actions were outside of {self.facts.actions.space}: recorded as they "
+                "were given, though many environments cut such actions; a policy that cuts them says what was done"
+            )
+        if self.unrewarded:
+            lines.append(f"in {self.unrewarded} of {self.steps} steps the reward was NaN: recorded as not known")
+        return lines
 
     def dataset(self) -> Dataset:
         """Every episode with a step.
@@ -122,16 +156,24 @@ class Recording:
             acted, rewards, observed = zip(*episode.steps, strict=True)
             obs = observations.stacked([episode.first, *observed])
             trajectories.append(Trajectory(obs, np.stack(acted), own, np.array(rewards)))
-        image = observations.image_shape is not None
         return Dataset(
             name=name,
             trajectories=tuple(trajectories),
-            obs_names=() if image else tuple(f"obs_{i}" for i in range(observations.channels)),
-            action_names=tuple(f"action_{i}" for i in range(actions.channels)),
-            sample_time=self.facts.sample_time,
+            obs_names=observations.names,
+            action_names=actions.names,
+            sample_time=self.step_time.seconds,
             attribution=self.facts.attribution,
             image_shape=observations.image_shape,
         )
+
+
+def _number(reward: Any) -> float:
+    array = as_array(reward)
+    if array.size != 1 or array.dtype.kind not in "fiub":
+        raise UserError(f"the environment gave the reward {reward!r}; expected one number")
+    if abs(float(array.item())) > MOST_REWARD:
+        raise UserError(f"the environment gave the reward {reward}; expected at most {MOST_REWARD:.2g}")
+    return float(array.item())
 
 
 def _free_name(folder: Path) -> str:
