@@ -117,7 +117,7 @@ def test_times_and_values_that_cannot_be_drawn(tmp_path, figures):
 
 
 def test_every_kind_with_rows_has_a_colour():
-    assert set(KINDS) - set(COLOURS) == {"action_extra", "never_observed", "short", "coarse", "constant"}
+    assert set(KINDS) - set(COLOURS) == {"action_extra", "action_late", "never_observed", "short", "coarse", "constant"}
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):

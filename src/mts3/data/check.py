@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mts3.data.action_flaws import action_flaws
 from mts3.data.columns import Columns
 from mts3.data.findings import KINDS, Finding
 from mts3.data.flaws import channel_flaws, gaps
@@ -90,7 +91,7 @@ def find_flaws(recording: RawRecording, window_len: int = WINDOW_LEN) -> tuple[F
     """Everything found in a recording, in the order of KINDS."""
     raw = recording.trajectories
     findings = [finding for trajectory in raw for finding in time_flaws(trajectory)]
-    findings += _actions(recording)
+    findings += action_flaws(recording)
     least = 2 * window_len + 1
     findings += [
         Finding("short", t.name, "", (), f"{len(t)} rows, expected at least {least}") for t in raw if len(t) < least
@@ -145,27 +146,6 @@ def _obs_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarra
                 count = f"{len(rows)} times, " if len(rows) > 1 else ""
                 words = f"{WORDS[kind]}: {count}{total} row{'s' if total > 1 else ''} in all"
                 found.append(Finding(kind, trajectory.name, name, rows, words))
-    return found
-
-
-def _actions(recording: RawRecording) -> list[Finding]:
-    """Missing actions; and ends that tell of actions which are one row off."""
-    raw = recording.trajectories
-    if not recording.action_names:
-        return []
-    known = [np.asarray(np.isfinite(t.actions).all(1)) for t in raw]
-    seen = [np.asarray((~np.isnan(t.obs)).any(1)) for t in raw]
-    found: list[Finding] = []
-    if all(len(k) > 1 and not k[0] and k[1:-1].all() for k in known):
-        found.append(Finding("action_first", "", "", ((0, 1),), "the others have one"))
-    else:
-        for trajectory, k in zip(raw, known, strict=True):
-            rows = np.flatnonzero(~k[:-1])
-            if len(rows):
-                spans = tuple((int(row), int(row) + 1) for row in rows)
-                found.append(Finding("action_missing", trajectory.name, "", spans, f"{len(rows)} of {len(k)} rows"))
-    if all(len(s) > 1 and k[-1] and not s[-1] and s[:-1].all() for k, s in zip(known, seen, strict=True)):
-        found.append(Finding("action_extra", "", "", (), "the last row has an action and no observation"))
     return found
 
 

@@ -65,7 +65,13 @@ KINDS = {
     "action_first": Kind(
         "No action in the first row",
         "the file seems to give the action that led to each row; expected is the one taken from there on",
-        "if so, move the actions up by one row; else fill in the first one",
+        "if so, action_shift=1 takes them from the row below; else fill in the first one",
+    ),
+    "action_late": Kind(
+        "Actions come late",
+        "each row seems to hold the action that led to it; a model would act on what has happened already",
+        "if it is so, action_shift takes them from the rows below; if a controller computes each action from the "
+        "observation beside it, leave them",
     ),
     "action_missing": Kind(
         "Actions missing",
