@@ -149,8 +149,12 @@ def test_interleaved_trajectories_are_sorted_out(tmp_path, suffix):
         ({}, {"obs": "y", "max_gap": 3}, "max_gap=3 goes with resample=true"),
         ({}, {"obs": "y", "sample_time": True}, "sample_time=True; expected seconds"),
         ({"y": [None] * 5}, MAPPING, "'y' is NaN in every row"),
-        ({"u": [0.0, None, 0.0, 1.0, 1.0]}, MAPPING, "actions of trajectory 'b' are NaN or infinite in row 1"),
-        ({"y": [1.0, float("inf"), 1.0, 1.0, 1.0]}, MAPPING, "infinite in row 1, channel 1"),
+        (
+            {"u": [0.0, None, 0.0, 1.0, 1.0]},
+            MAPPING,
+            "actions of trajectory 'b' are NaN or infinite in row 1, channel 'u'",
+        ),
+        ({"y": [1.0, float("inf"), 1.0, 1.0, 1.0]}, MAPPING, "infinite in row 1, channel 'y'"),
     ],
 )
 def test_bad_tables_are_one_clear_line(tmp_path, suffix, change, mapping, words):

@@ -13,7 +13,7 @@ from mts3.data.resample import ordered_times
 from mts3.data.resample import resample as resampled
 from mts3.data.resolution import as_floats
 from mts3.data.stored import Rows
-from mts3.data.trajectory import Dataset, Trajectory
+from mts3.data.trajectory import Dataset, Trajectory, channels_called
 from mts3.errors import UserError
 
 # Clocks jitter; beyond this share of the median step a recording counts as irregular.
@@ -71,9 +71,11 @@ def assemble(
         else:
             pieces, measured = raw, _common_step(raw, path)
             step = columns.sample_time or measured
+        with channels_called(obs_names, action_names):
+            trajectories = tuple(Trajectory(p.obs, p.actions, p.name, p.reward) for p in pieces)
         dataset = Dataset(
             name=path.stem,
-            trajectories=tuple(Trajectory(p.obs, p.actions, p.name, p.reward) for p in pieces),
+            trajectories=trajectories,
             obs_names=obs_names,
             action_names=action_names,
             sample_time=step,

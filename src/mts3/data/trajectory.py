@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -200,12 +201,37 @@ def _pixel_names(image_shape: tuple[int, int, int]) -> tuple[str, ...]:
     return tuple(f"pixel_{c}_{y}_{x}" for c, y, x in itertools.product(range(channels), range(height), range(width)))
 
 
+class BadValue(UserError):
+    """A value that a trajectory cannot hold.
+
+    Args:
+        what: As in "obs of trajectory 'run' are infinite".
+        row, channel: Where, counted from 0; the channel is called by its number where nobody knows its name.
+        expected: What to do.
+    """
+
+    def __init__(self, what: str, row: int, channel: int | str, expected: str) -> None:
+        name = channel if isinstance(channel, int) else f"'{channel}'"
+        super().__init__(f"{what} in row {row}, channel {name}; expected {expected}")
+        self.what, self.row, self.channel, self.expected = what, row, channel, expected
+
+
+@contextmanager
+def channels_called(obs_names: Sequence[str], action_names: Sequence[str]) -> Iterator[None]:
+    """Within the block, trajectories that are refused say the names of their channels."""
+    try:
+        yield
+    except BadValue as error:
+        names = action_names if error.what.startswith("actions") else obs_names
+        if not isinstance(error.channel, int) or error.channel >= len(names):
+            raise
+        raise BadValue(error.what, error.row, names[error.channel], error.expected) from error
+
+
 def _refuse_infinite(array: Rows, what: str) -> None:
     bad = _first(array, np.isinf)
     if bad is not None:
-        raise UserError(
-            f"{what} are infinite in row {bad[0]}, channel {bad[1]}; expected numbers, or NaN where not observed"
-        )
+        raise BadValue(f"{what} are infinite", *bad, "numbers, or NaN where not observed")
 
 
 def _complete_actions(actions: Rows, steps: int, name: str) -> Rows:
@@ -215,9 +241,10 @@ def _complete_actions(actions: Rows, steps: int, name: str) -> Rows:
     acting = actions[: steps - 1]
     bad = _first(acting, lambda rows: ~np.isfinite(rows))
     if bad is not None:
-        raise UserError(
-            f"actions of trajectory '{name}' are NaN or infinite in row {bad[0]}, channel {bad[1]}; "
-            "expected a number in every row: an action is always known, fill the gap or cut the trajectory there"
+        raise BadValue(
+            f"actions of trajectory '{name}' are NaN or infinite",
+            *bad,
+            "a number in every row: an action is always known, fill the gap or cut the trajectory there",
         )
     if len(actions) == steps and np.isfinite(np.asarray(actions[steps - 1 :])).all():
         if isinstance(actions, StoredArray):
