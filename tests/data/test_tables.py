@@ -152,7 +152,7 @@ def test_interleaved_trajectories_are_sorted_out(tmp_path, suffix):
         (
             {"u": [0.0, None, 0.0, 1.0, 1.0]},
             MAPPING,
-            "actions of trajectory 'b' are NaN or infinite in row 1, channel 'u'",
+            "actions of trajectory 'b' .* in row 1, channel 'u'",
         ),
         ({"y": [1.0, float("inf"), 1.0, 1.0, 1.0]}, MAPPING, "infinite in row 1, channel 'y'"),
     ],
