@@ -106,7 +106,7 @@ def test_import_writes_a_file_that_trains_and_shows(mts3: Command) -> None:
     mapping = ["obs=[position]", "actions=throttle", "time=stamp"]
     done = mts3("data", "import", "one.csv", "two.csv", "output=both.npz", *mapping)
     assert (done.code, done.err) == (0, "")
-    assert "2 trajectories, 80 rows of 1 observations and 1 actions every 0.5 s" in done.out
+    assert "2 trajectories, 80 rows of 1 observation and 1 action every 0.5 s" in done.out
     dataset = load_dataset(None, "both.npz")
     assert (dataset.obs_names, dataset.action_names, dataset.sample_time) == (("position",), ("throttle",), 0.5)
     np.testing.assert_array_equal(dataset.trajectories[1].obs[:9, 0], [0, 1, 2, 3, 4, 5, 6, 0, 1])
@@ -158,3 +158,9 @@ def test_the_users_mistakes_are_one_line_and_write_nothing(
     assert message in refused.line
     assert not list(Path().glob("x.*"))
     assert not cache.exists()
+
+
+def test_values_that_move_little_for_their_size_are_told_apart(mts3: Command) -> None:
+    Path("map.csv").write_text("north\n" + "".join(f"{3950000 + i % 12:.1f}\n" for i in range(60)))
+    (row,) = [line.split() for line in mts3("data", "show", "map.csv", "obs=north").out.splitlines() if " obs " in line]
+    assert row == ["north", "obs", "3950005.5", "3.452", "3950000.0", "3950011.0", "0.0%"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def print_summary(dataset: Dataset) -> None:
     print(f"{summary.name}: {_size(summary)}")
     rows = [("channel", "kind", "unit", "mean", "std", "min", "max", "missing")]
     rows += [
-        (c.name, c.kind, c.unit, *(f"{x:.4g}" for x in (c.mean, c.std, c.min, c.max)), f"{c.missing:.1%}")
+        (c.name, c.kind, c.unit, *(_number(x, c.std) for x in (c.mean, c.std, c.min, c.max)), f"{c.missing:.1%}")
         for c in describe_channels(dataset)
     ]
     print_table(rows)
@@ -136,12 +137,22 @@ def _show(name: str, options: dict[str, Any]) -> None:
     print(f"picture: {output}")
 
 
+def _number(value: float, std: float) -> str:
+    """Four digits, or as many as tell the values of a channel apart that moves little for its size."""
+    fine = std > 0 and abs(value) > 100 * std
+    return f"{value:.{max(0, 1 - math.floor(math.log10(std)))}f}" if fine else f"{value:.4g}"
+
+
 def _size(summary: Summary) -> str:
+    counts = {
+        "trajectory trajectories": summary.trajectories,
+        "row rows": summary.rows,
+        "observation observations": summary.obs_dim,
+        "action actions": summary.action_dim,
+    }
+    trajectories, rows, obs, actions = (f"{n} {words.split()[n != 1]}" for words, n in counts.items())
     missing = f", {summary.missing:.1%} missing" if summary.missing else ""
-    return (
-        f"{summary.trajectories} trajectories, {summary.rows} rows of {summary.obs_dim} observations and "
-        f"{summary.action_dim} actions every {summary.sample_time:g} s{missing}"
-    )
+    return f"{trajectories}, {rows} of {obs} and {actions} every {summary.sample_time:g} s{missing}"
 
 
 def _split_options(arguments: list[str], known: tuple[str, ...]) -> tuple[list[str], dict[str, Any]]:
