@@ -48,10 +48,11 @@ def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None
     # Most presets have no size and no seed of the data.
     dataset = load_dataset(data["name"], data["path"], data["columns"], data.get("size"), data.get("seed"))
     min_length = context_len + 1  # at least one row after the context, to be predicted
-    dataset, left_out = leave_out_short(dataset, min_length, data["skip_short"])
+    dataset, left_out = leave_out_short(dataset, min_length, data["skip_short"], window_len)
     if left_out:
         note(f"left out {left_out} trajectories shorter than {min_length} rows")
-    parts = split(dataset, config["split_seed"], data["split_fractions"], min_length)
+    parts = split(dataset, config["split_seed"], data["split_fractions"], min_length, window_len)
+    training = normalizer is None
     if normalizer is None:
         normalizer, constant = fit_normalizer(parts.train, dataset.obs_names, dataset.action_names, dataset.image_shape)
         if constant:
@@ -66,6 +67,44 @@ def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None
         return SequenceDataset(part, normalizer, sequence_len, stride)
 
     train_stride, test_stride = data["train_stride"], data["test_stride"]
-    return Experiment(
-        dataset, cut(parts.train, train_stride), cut(parts.validation, test_stride), cut(parts.test, test_stride)
-    )
+    test, validation = cut(parts.test, test_stride), cut(parts.validation, test_stride)
+    _check_test(test, context_len, window_len)
+    if training:
+        _check_validation(validation, context_len)
+    return Experiment(dataset, cut(parts.train, train_stride), validation, test)
+
+
+def _check_test(test: SequenceDataset, context_len: int, window_len: int) -> None:
+    """Refuse to score steps that no test sequence has: the rest of it would be read as the whole."""
+    longest, rows = test.longest, len(test.longest)
+    if rows <= test.sequence_len:
+        sizes = {"data.sequence_len": (test.sequence_len, rows - 1)}
+        sizes |= {"data.context_len": (context_len, rows - 2), "data.window_len": (window_len, rows - 2)}
+        advice = " and ".join(f"{name}={largest}" for name, (size, largest) in sizes.items() if size > largest)
+        raise UserError(
+            f"data.sequence_len={test.sequence_len} asks for {test.sequence_len + 1 - context_len} steps after the "
+            f"context, and no test trajectory has more than {rows - context_len}: the longest, '{longest.name}', has "
+            f"{rows} rows; choose {advice} or less, or give longer trajectories"
+        )
+    if not test.any_observed(context_len):
+        raise UserError(
+            f"nothing is observed after the first {context_len} rows of any test sequence, so there is nothing to "
+            "score; choose a smaller data.context_len or give other data"
+        )
+
+
+def _check_validation(validation: SequenceDataset, context_len: int) -> None:
+    """Refuse a validation part that could not say which weights are best; say what it cannot see."""
+    if not validation.any_observed(context_len):
+        raise UserError(
+            f"nothing is observed after the first {context_len} rows of any validation sequence, so there is nothing "
+            "to choose the best weights by; choose a smaller data.context_len, another split_seed or other "
+            "data.split_fractions"
+        )
+    longest, rows = validation.longest, len(validation.longest)
+    if rows <= validation.sequence_len:
+        note(
+            f"validation sees {rows - context_len} of {validation.sequence_len + 1 - context_len} steps after the "
+            f"context: '{longest.name}', its longest trajectory, has {rows} rows, and data.sequence_len is "
+            f"{validation.sequence_len}"
+        )
