@@ -223,7 +223,7 @@ def test_resume_without_a_run_or_with_other_options_is_refused(mts3: Command, fi
         (
             [*FILE, "data.sequence_len=60"],
             "data.sequence_len=60 asks for 53 steps after the context, and no test trajectory has more than 52: the "
-            "longest, 'episode4', has 60 rows; choose data.sequence_len=59 or less",
+            "longest, 'episode1', has 60 rows; choose data.sequence_len=59 or less",
         ),
         (
             [*FILE, "data.context_len=59", "data.sequence_len=200"],
