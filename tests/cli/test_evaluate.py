@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mts3.data import load_dataset, save_dataset
 from tests.cli.conftest import RUN, TINY, Command, write_recording
 
 
@@ -140,6 +142,20 @@ def test_other_units_are_refused(oscillator: Command) -> None:
     assert "channel 'x' of 'millimetres' is in mm, 'metres' m; expected one unit" in refused.line
 
 
+def test_a_validation_part_that_says_nothing_is_no_hindrance(trained: Command) -> None:
+    """Other data have none, and nothing is chosen by it. For training split_seed=0 takes number 0 of three for it."""
+    write_recording(Path("other.npz"), trajectories=3, seed=7)
+    other = load_dataset(None, "other.npz")
+    silent = other.trajectories[0].obs.copy()
+    silent[8:] = np.nan
+    first = replace(other.trajectories[0], obs=silent)
+    save_dataset(replace(other, trajectories=(first, *other.trajectories[1:])), Path("other.npz"))
+    small = ["data.window_len=4", "data.context_len=8", "data.sequence_len=16", "data.test_stride=60"]
+    done = trained("evaluate", f"run={RUN}", "data.path=other.npz", *small)
+    assert (done.code, done.err) == (0, "")
+    assert "nothing is observed" in trained("train", "data.path=other.npz", *small).line
+
+
 def test_another_context_is_another_question(trained: Command) -> None:
     assert trained("evaluate", f"run={RUN}", "data.context_len=12").code == 0
     assert metrics(RUN)["context"] == 8
@@ -158,6 +174,7 @@ def test_another_context_is_another_question(trained: Command) -> None:
         ([f"run={RUN}", "evaluate.batch_size=many"], "evaluate.batch_size must be like 64"),
         ([f"run={RUN}", "evaluate.metric_window=0"], "metric_window"),
         ([f"run={RUN}", "data.context_len=99"], "data.context_len"),
+        ([f"run={RUN}", "data.sequence_len=60"], "choose data.sequence_len=59 or less"),
     ],
 )
 def test_the_users_mistakes_are_one_line(trained: Command, arguments: list[str], message: str) -> None:

@@ -16,7 +16,7 @@ import mts3 as package
 from mts3.cli.config import choices_of, composed
 from mts3.cli.overrides import prepare
 from mts3.cli.train import train
-from mts3.data import DATASETS
+from mts3.data import DATASETS, Dataset, Trajectory, load_dataset, save_dataset
 from mts3.data.generators import GENERATED
 from mts3.models import DeltaTarget
 from mts3.train import TrainingModule
@@ -212,7 +212,23 @@ def test_resume_without_a_run_or_with_other_options_is_refused(mts3: Command, fi
         ([*FILE, "data.context_len=16"], "data.context_len"),
         ([*FILE, "data.sequence_len=0"], "data.sequence_len"),
         ([*FILE, "data.split_fractions=[1,1,1]"], "split_fractions"),
-        ([*FILE, "data.context_len=100", "data.sequence_len=200"], "has 60 rows; expected at least 101"),
+        (
+            [*FILE, "data.context_len=100", "data.sequence_len=200"],
+            "has 60 rows; expected at least 101 (a context of 100 and one to predict): choose data.context_len=59 or",
+        ),
+        (
+            [*FILE, "data.window_len=100", "data.context_len=100", "data.sequence_len=200"],
+            "choose data.window_len=59 and data.context_len=59 or less",
+        ),
+        (
+            [*FILE, "data.sequence_len=60"],
+            "data.sequence_len=60 asks for 53 steps after the context, and no test trajectory has more than 52: the "
+            "longest, 'episode1', has 60 rows; choose data.sequence_len=59 or less",
+        ),
+        (
+            [*FILE, "data.context_len=59", "data.sequence_len=200"],
+            "choose data.sequence_len=59 and data.context_len=58 or less",
+        ),
         ([*FILE, "hydra.run.dir=arm.npz"], "arm.npz is a file"),
     ],
 )
@@ -224,9 +240,74 @@ def test_the_users_mistakes_are_one_line_and_leave_nothing(mts3: Command, argume
     assert not list(Path("runs").glob("*"))
 
 
-def test_a_constant_channel_is_reported(mts3: Command) -> None:
-    from mts3.data import Dataset, Trajectory, load_dataset, save_dataset
+def _save_recording(path: str, episodes: list[tuple[int, int]]) -> None:
+    """An episode for each (rows, rows that are observed), each part with one if there are three."""
+    recorded = []
+    for number, (rows, observed) in enumerate(episodes):
+        obs = np.sin(0.3 * np.arange(rows)[:, None] + number)
+        obs[observed:] = np.nan
+        recorded.append(Trajectory(obs, np.ones((rows, 1)) * np.arange(rows)[:, None], f"episode{number}"))
+    save_dataset(Dataset(Path(path).stem, tuple(recorded), ("x",), ("u",), 0.1), path)
 
+
+# Of three episodes, split_seed=0 takes number 2 for training, 0 for validation and 1 for testing.
+
+
+def test_a_horizon_that_some_test_trajectory_reaches_is_scored_and_all_of_it_is_said(mts3: Command) -> None:
+    _save_recording("mixed.npz", [(60, 60)] * 4 + [(13, 13)] * 6)
+    done = mts3("train", "data.path=mixed.npz", *TINY, *SHORT, *MODEL, "data.split_fractions=[0.2,0.4,0.4]")
+    assert done.code == 0, done.err
+    found = metrics(RUN.with_name("mixed-mts3-seed0"))
+    ends = found["sequences_at_end"]
+    assert 0 < ends < found["sequences"]
+    assert (found["horizon"], found["scored_steps"], found["configured_horizon"]) == (9, 9, 9)
+    said = f"mixed, test: 8 steps observed, 9 predicted, the last one in {ends} of {found['sequences']} sequences"
+    assert said in done.out.splitlines()
+
+
+def test_validation_says_how_far_it_sees(mts3: Command) -> None:
+    _save_recording("mixed.npz", [(13, 13), (60, 60), (60, 60)])
+    done = mts3("train", "data.path=mixed.npz", *TINY, *SHORT, *MODEL)
+    assert done.code == 0
+    assert besides_the_backend(done.err) == [
+        "validation sees 5 of 9 steps after the context: 'episode0', its longest trajectory, has 13 rows, and "
+        "data.sequence_len is 16"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("episodes", "message"),
+    [
+        ([(60, 60), (60, 8), (60, 60)], "nothing is observed after the first 8 rows of any test sequence"),
+        ([(60, 8), (60, 60), (60, 60)], "nothing is observed after the first 8 rows of any validation sequence"),
+    ],
+)
+def test_a_part_with_nothing_to_score_is_refused_before_training(mts3: Command, episodes, message: str) -> None:
+    _save_recording("quiet.npz", episodes)
+    refused = mts3("train", "data.path=quiet.npz", *TINY, "data.test_stride=60", *SHORT, *MODEL)
+    assert refused.code == 2
+    assert message in refused.line
+    assert not list(Path("runs").glob("*"))
+
+
+def test_steps_without_an_observation_at_the_end_are_not_called_predicted(mts3: Command) -> None:
+    """The rows are there, and nothing is observed in them."""
+    _save_recording("short.npz", [(60, 60), (17, 13), (60, 60)])
+    done = mts3("train", "data.path=short.npz", *TINY, *SHORT, *MODEL)
+    assert done.code == 0
+    run = RUN.with_name("short-mts3-seed0")
+    found = metrics(run)
+    assert (found["horizon"], found["scored_steps"], found["configured_horizon"]) == (5, 5, 9)
+    assert done.out.splitlines()[0] == (
+        "short, test: 8 steps observed, 5 of 9 predicted and scored: nothing is observed later in any test sequence "
+        "(data.sequence_len=12 ends there)"
+    )
+    assert len((run / "horizon.csv").read_text().splitlines()) == 1 + 5
+    with np.load(run / "predictions.npz") as arrays:
+        assert arrays["obs"].shape[1] == arrays["mean"].shape[1] + 1 == 8 + 5
+
+
+def test_a_constant_channel_is_reported(mts3: Command) -> None:
     arm = load_dataset(None, "arm.npz")
     flat = tuple(Trajectory(t.obs, np.full_like(t.actions, 2.0), t.name) for t in arm.trajectories)
     save_dataset(Dataset("flat", flat, arm.obs_names, arm.action_names, 0.1), "flat.npz")

@@ -85,3 +85,14 @@ def test_nothing_to_cut_and_lengths_that_are_none():
     for sequence_len, stride in ((0, 1), (5, 0)):
         with pytest.raises(UserError, match="at least 1"):
             SequenceDataset([_counting(9)], UNIT, sequence_len, stride)
+
+
+def test_the_longest_trajectory_and_whether_anything_is_observed_late():
+    silent = np.arange(12.0)[:, None]
+    silent[6:] = np.nan
+    trajectories = [_counting(4), Trajectory(silent, np.zeros((12, 1)), "silent"), _counting(9)]
+    sequences = SequenceDataset(trajectories, UNIT, 10, 10)
+    assert sequences.longest is trajectories[1]
+    assert sequences.any_observed(8)
+    assert not sequences.any_observed(9)
+    assert not SequenceDataset(trajectories[:2], UNIT, 10, 10).any_observed(6)

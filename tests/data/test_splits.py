@@ -73,19 +73,47 @@ def test_shares_that_are_none(shares):
 
 
 def test_a_recording_too_short_to_be_cut_says_what_is_needed():
-    with pytest.raises(UserError, match=r"'t0' has 100 rows.*has 15; expected at least 21"):
-        split(_many(1, length=100), 0, min_length=21)
+    with pytest.raises(
+        UserError, match=r"'t0' has 100 rows.*has 15; expected at least 21.*data\.context_len=14 or less,"
+    ):
+        split(_many(1, length=100), 0, min_length=21, window_len=10)
+
+
+def _of_lengths(*rows: int, test_names: tuple[str, ...] = ()) -> Dataset:
+    trajectories = tuple(Trajectory(np.ones((n, 1)), np.zeros((n, 0)), f"len{n}") for n in rows)
+    return Dataset("mixed", trajectories, ("x",), (), 1.0, test_names=test_names)
 
 
 def test_a_short_trajectory_is_named_or_left_out():
-    trajectories = tuple(Trajectory(np.ones((n, 1)), np.zeros((n, 0)), f"len{n}") for n in (30, 20, 21, 5))
-    dataset = Dataset("mixed", trajectories, ("x",), (), 1.0)
+    dataset = _of_lengths(30, 20, 21, 5)
     with pytest.raises(
-        UserError, match=r"'len20'.*20 rows; expected at least 21.*the 2 that are.*data.skip_short=true"
+        UserError, match=r"'len5'.*5 rows; expected at least 21.*the 2 that are too short with data\.skip_short=true$"
     ):
         leave_out_short(dataset, 21)
     kept, left_out = leave_out_short(dataset, 21, skip_short=True)
     assert (_names(kept.trajectories), left_out) == (["len30", "len21"], 2)
     assert leave_out_short(dataset, 5) == (dataset, 0)
-    with pytest.raises(UserError, match=r"choose a smaller window_len$"):
-        leave_out_short(dataset, 31, skip_short=True)
+
+
+@pytest.mark.parametrize(
+    ("window_len", "skip_short", "advice"),
+    [
+        (4, False, "'len5'.*: choose data.context_len=4 or less$"),
+        (10, False, "'len5'.*: choose data.window_len=4 and data.context_len=4 or less$"),
+        (20, True, "every trajectory.*'len20'.*20 rows.*: choose data.window_len=19 and data.context_len=19 or less$"),
+        (19, True, "every trajectory.*'len20'.*20 rows.*: choose data.context_len=19 or less$"),
+    ],
+)
+def test_the_advice_names_what_binds_and_holds(window_len, skip_short, advice):
+    dataset = _of_lengths(20, 5)
+    with pytest.raises(UserError, match=advice):
+        leave_out_short(dataset, 31, skip_short, window_len)
+    leave_out_short(dataset, 20 if skip_short else 5, skip_short)  # the context that was named, and one row
+
+
+def test_reserved_test_trajectories_that_are_all_too_short():
+    dataset = _of_lengths(30, 40, 20, 5, test_names=("len20", "len5"))
+    with pytest.raises(
+        UserError, match=r"every test trajectory of 'mixed'.*'len20'.*choose data\.context_len=19 or less$"
+    ):
+        leave_out_short(dataset, 21, skip_short=True)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import mts3
-from mts3.data import SequenceDataset, Trajectory
+from mts3.data import SequenceDataset, Trajectory, fit_normalizer
 from mts3.errors import UserError
-from mts3.evaluate import evaluate
+from mts3.evaluate import Evaluation, Scores, evaluate
 from mts3.evaluate.tasks import imputation, long_horizon, one_step
 from mts3.models import segments
 from mts3.prediction import Prediction
@@ -145,6 +145,138 @@ def test_missing_observations_are_neither_shown_nor_scored(test_trajectories, no
     targets = torch.stack([item["obs"][CONTEXT:] for item in sequences])
     assert found.long_horizon.values == (~torch.isnan(targets)).sum()
     assert np.isfinite(found.summary()["rmse"])
+
+
+@pytest.fixture
+def short_sequences(test_trajectories, normalizer):
+    """Of 14, 20, 3 (less than the context) and 11 rows, where STEPS + 1 were asked for: 14 of 15 hidden steps exist."""
+    rows = (14, 20, 3, 11)
+    cut = [trajectory.rows(0, number) for trajectory, number in zip(test_trajectories, rows, strict=False)]
+    return SequenceDataset(cut, normalizer, STEPS, STEPS)
+
+
+def test_what_is_reported_is_what_was_scored(short_sequences, train_sequences):
+    found = _evaluate(LastValue(), short_sequences, train_sequences)
+    summary = found.summary()
+    assert (summary["horizon"], summary["scored_steps"], summary["configured_horizon"]) == (14, 14, 15)
+    assert (summary["sequences"], summary["sequences_at_end"]) == (3, 1)
+    assert summary["values"] == 2 * (8 + 14 + 5)
+    assert {len(curve) for curve in found.curves().values()} == {14}
+    assert found.long_horizon.model.nll_count.tolist() == [3] * 5 + [2] * 3 + [1] * 6 + [0]
+    for task in ("one_step", "imputation"):
+        assert summary[task]["sequences"] == 3
+
+
+def test_examples_end_with_what_exists(short_sequences, train_sequences):
+    examples = _evaluate(LastValue(), short_sequences, train_sequences).examples
+    assert examples.obs.shape == (4, CONTEXT + 14, 2)
+    assert examples.mean.shape == (4, CONTEXT + 13, 2)
+    for i, rows in enumerate((14, 20, 3, 11)):
+        for name in ("actions", "mean", "var", "persistence", "linear"):
+            values = getattr(examples, name)[i]
+            assert np.isfinite(values[: rows - 1]).all(), name
+            assert np.isnan(values[rows - 1 :]).all(), name
+        assert np.isnan(examples.obs[i, rows:]).all()
+        assert not examples.obs_mask[i, rows:].any()
+
+
+def test_a_look_ahead_is_seen_where_all_sequences_are_short(test_trajectories, normalizer, train_sequences):
+    """A change of rows that are not there shows nothing."""
+
+    class LooksAheadOnce(LooksAhead):
+        def mean(self, obs, obs_mask):
+            ahead = super().mean(obs, obs_mask)
+            return torch.cat([torch.zeros_like(obs[:, :6]), ahead[:, 6:]], 1)  # after the sixth step alone
+
+    cut = [trajectory.rows(0, 9) for trajectory in test_trajectories]
+    sequences = SequenceDataset(cut, normalizer, 100, 100)  # 0.09 of 100 is row 9
+    assert not _evaluate(LooksAheadOnce(), sequences, train_sequences).causal
+
+
+def test_coverage_is_told_for_each_third(sequences, train_sequences, short_sequences):
+    class Spread(Model):
+        """Certain at first, then too sure by far, then too unsure."""
+
+        def observe(self, obs, actions=None, obs_mask=None, state=None):
+            std = torch.tensor([1.0] * 10 + [1e-6] * 5 + [1e6] * 5)[: obs.shape[1], None]
+            return Prediction(torch.zeros_like(obs), std.square().expand_as(obs).contiguous()), None
+
+    summary = _evaluate(Spread(), sequences, train_sequences).summary()
+    first, middle, last = summary["coverage_90_thirds"]  # entries 5-9, 10-14 and 15-19 of 20
+    assert (middle, last) == (0.0, 1.0)
+    targets = torch.stack([item["obs"][CONTEXT : CONTEXT + 5] for item in sequences])
+    assert first == pytest.approx((targets.abs() <= 1.6448536).double().mean().item())
+    assert summary["coverage_90"] == pytest.approx((first + middle + last) / 3)
+    # Of 14 scored steps: 4, 5 and 5.
+    found = _evaluate(LastValue(), short_sequences, train_sequences)
+    count, inside = found.long_horizon.model.errors.count.sum(1), found.long_horizon.model.inside[-3]
+    thirds = [(inside[part].sum() / count[part].sum()).item() for part in (slice(4), slice(4, 9), slice(9, 14))]
+    assert found.summary()["coverage_90_thirds"] == pytest.approx(thirds)
+
+
+def test_thirds_of_one_step_are_null_where_empty(test_trajectories, normalizer, train_sequences):
+    one = SequenceDataset([test_trajectories[0].rows(0, CONTEXT + 1)], normalizer, STEPS, STEPS)
+    summary = _evaluate(LastValue(), one, train_sequences).summary()
+    assert summary["horizon"] == 1
+    assert [third is None for third in summary["coverage_90_thirds"]] == [True, True, False]
+
+
+def _curves(model, persistence, linear, metric_window=1):
+    """An evaluation of one channel whose errors at each step are given; NaN where nothing was observed."""
+    scores = Scores.empty(len(model), 1)
+    for sums, errors in ((scores.model, model), (scores.persistence, persistence), (scores.linear, linear)):
+        mean = torch.tensor(errors, dtype=torch.float32)[None, :, None]
+        target = torch.where(torch.isnan(mean), torch.nan, 0.0)
+        mean = mean.nan_to_num()
+        sums.add(Prediction(mean, torch.ones_like(mean)) if sums is scores.model else mean, target)
+    return Evaluation(scores, None, None, True, 1, metric_window, torch.ones(1), 0.0, 0, "cpu", examples=None)
+
+
+@pytest.mark.parametrize(
+    ("model", "persistence", "linear", "steps"),
+    [
+        ([1, 1, 1, 1], [2, 2, 2, 2], [3, 3, 3, 3], 4),  # below both everywhere
+        ([1, 1, 3, 1], [2, 2, 2, 2], [4, 4, 4, 4], 2),  # not counted again once it was lost
+        ([1, 1, 1, 5], [9, 9, 9, 9], [4, 4, 4, 4], 3),
+        ([2, 1, 1, 1], [2, 2, 2, 2], [3, 3, 3, 3], 0),  # as good is not better
+        ([1, torch.nan, 1, 3], [2, torch.nan, 2, 2], [3, torch.nan, 3, 3], 3),  # nothing to compare at step 2
+        ([1, 1, torch.nan, torch.nan], [2, 2, torch.nan, torch.nan], [2, 2, torch.nan, torch.nan], 2),
+    ],
+)
+def test_the_break_even_horizon(model, persistence, linear, steps):
+    assert _curves(model, persistence, linear).break_even_horizon() == steps
+
+
+def test_the_break_even_horizon_is_of_the_sliding_window():
+    model, persistence, linear = [1, 3, 1, 9], [2, 2, 2, 2], [8, 8, 8, 8]
+    assert _curves(model, persistence, linear, metric_window=1).break_even_horizon() == 1
+    # Over 3 steps: sqrt(1), sqrt(10 / 2), ... against 2.
+    assert _curves(model, persistence, linear, metric_window=3).break_even_horizon() == 1
+    assert _curves([1, 2.2, 1, 9], persistence, linear, metric_window=3).break_even_horizon() == 3
+    # Windows that reach beyond the last scored step are no step.
+    rest = [torch.nan] * 2
+    assert _curves([1, 1, *rest], [9, 0.5, *rest], [9, 1.1, *rest], metric_window=2).break_even_horizon() == 2
+
+
+def test_a_reward_that_was_never_known_is_null(test_trajectories, train_trajectories):
+    class Tells(LastValue):
+        def observe(self, obs, actions=None, obs_mask=None, state=None):
+            pred, _ = super().observe(obs, actions, obs_mask)
+            reward = pred.mean[..., :1]
+            return Prediction(pred.mean, pred.var, Prediction(reward, torch.ones_like(reward))), None
+
+    def rewarded(trajectories, known):
+        rows = np.arange(60)
+        given = np.where(rows < known, rows, np.nan)
+        return [Trajectory(t.obs, t.actions, t.name, given) for t in trajectories]
+
+    train = rewarded(train_trajectories, 60)
+    normalizer = fit_normalizer(train)[0]
+    train_sequences = SequenceDataset(train, normalizer, STEPS, 10)
+    for known, told in ((60, True), (0, False)):
+        sequences = SequenceDataset(rewarded(test_trajectories, known), normalizer, STEPS, STEPS)
+        found = _evaluate(Tells(), sequences, train_sequences).summary()
+        assert (found["reward"] is not None) == told
 
 
 def test_the_model_is_left_as_it_was(sequences, train_sequences):

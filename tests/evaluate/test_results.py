@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mts3.data import SequenceDataset
 from mts3.errors import UserError
 from mts3.evaluate import evaluate, write_results
 from tests.evaluate.conftest import CONTEXT, STEPS, LastValue, MaskReader, dataset_of
@@ -15,6 +16,7 @@ PROMISED_KEYS = {
     *("data", "model", "seed", "split", "horizon", "context", "rmse", "nrmse", "nll", "crps", "coverage_50"),
     *("coverage_90", "coverage_95", "per_dim", "train_seconds", "gradient_steps", "parameters", "device", "version"),
     *("persistence_nrmse", "linear_nrmse", "one_step", "imputation", "sequences", "values", "reliability"),
+    *("scored_steps", "configured_horizon", "sequences_at_end", "coverage_90_thirds", "break_even_horizon"),
 }
 
 
@@ -57,7 +59,7 @@ def test_for_images_nothing_is_listed_pixel_by_pixel(tmp_path, evaluation, datas
         assert arrays["image_shape"].tolist() == [1, 2, 1]
 
 
-def test_the_horizon_table_has_a_row_a_hidden_step(run_dir, evaluation):
+def test_the_horizon_table_has_a_row_a_scored_step(run_dir, evaluation):
     with (run_dir / "horizon.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == list(range(1, STEPS + 2 - CONTEXT))
@@ -65,6 +67,7 @@ def test_the_horizon_table_has_a_row_a_hidden_step(run_dir, evaluation):
     curves = evaluation.curves()
     for name, curve in curves.items():
         np.testing.assert_allclose([float(row[name]) for row in rows], curve, rtol=1e-5)
+    assert {row["sequences"] for row in rows} == {str(evaluation.long_horizon.model.sequences)}
     assert {"model_nrmse", "linear_rmse", "persistence_nrmse_sliding", "model_nll_sliding"} <= curves.keys()
 
 
@@ -95,3 +98,23 @@ def test_unknown_training_costs_are_null(tmp_path, evaluation, dataset):
     metrics = write_results(tmp_path, evaluation, dataset, "last-value", 0)
     assert metrics["train_seconds"] is None
     assert json.loads((tmp_path / "metrics.json").read_text()) == metrics
+
+
+def test_the_files_end_with_the_last_scored_step(tmp_path, test_trajectories, normalizer, train_sequences):
+    cut = [test_trajectories[0].rows(0, 11), test_trajectories[1].rows(0, 9)]
+    sequences = SequenceDataset(cut, normalizer, STEPS, STEPS)
+    evaluation = evaluate(LastValue(), sequences, train_sequences, CONTEXT, metric_window=4)
+    metrics = write_results(tmp_path, evaluation, dataset_of(cut), "last-value", 0)
+    assert (metrics["horizon"], metrics["configured_horizon"]) == (11 - CONTEXT, STEPS + 1 - CONTEXT)
+    with (tmp_path / "horizon.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["step"], row["sequences"]) for row in rows] == [
+        ("1", "2"),
+        ("2", "2"),
+        ("3", "2"),
+        ("4", "1"),
+        ("5", "1"),
+    ]
+    with np.load(tmp_path / "predictions.npz") as arrays:
+        assert arrays["obs"].shape == (2, 11, 2)
+        assert arrays["mean"].shape == (*arrays["actions"].shape[:2], 2) == (2, 10, 2)

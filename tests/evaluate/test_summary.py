@@ -63,6 +63,51 @@ def test_the_best_of_each_data_set_is_bold_and_starred():
     assert [row[3] for row in found.plain()[1:3]] == ["0.400 *", "0.600  "]
 
 
+def test_fewer_steps_than_asked_for_are_told_beside_the_error():
+    runs = [finished("soil", "mts3", seed, 0.4, horizon=5, configured_horizon=161) for seed in (0, 1)]
+    runs += [finished("pam", "mts3", 0, 0.4, horizon=61, configured_horizon=61)]
+    found = table(runs)
+    rows = [(row["data"], row["model"], row["NRMSE"]) for row in records(found)]
+    assert rows[:3] == [
+        ("soil", "mts3", "0.400, 5 of 161 steps"),
+        ("soil", "linear", "0.500, 5 of 161 steps"),
+        ("soil", "persistence", "0.900, 5 of 161 steps"),
+    ]
+    assert rows[3:5] == [("pam", "mts3", "0.400"), ("pam", "linear", "0.500")]
+    assert "| **0.400, 5 of 161 steps** |" in found.markdown()
+    assert found.plain()[1][3] == "0.400, 5 of 161 steps *"
+
+
+def test_runs_that_reach_differently_far_are_not_ranked_against_each_other():
+    near, far = {"horizon": 80, "configured_horizon": 80}, {"horizon": 161, "configured_horizon": 161}
+    runs = [
+        finished("soil", "mts3", 0, 0.4, **far),
+        finished("soil", "acrkn", 0, 0.2, **near),
+        failed("soil", "gru", 0),
+    ]
+    runs += [finished("soil", "rkn", 0, 0.45, **far), finished("soil", "lstm", 0, 0.3, **near)]
+    found = table(runs)
+    shown = {row["model"]: row["NRMSE"] for row in records(found)}
+    assert shown == {
+        "mts3": "0.400, 161 steps",
+        "acrkn": "0.200, 80 steps",
+        "gru": "–",
+        "rkn": "0.450, 161 steps",
+        "lstm": "0.300, 80 steps",
+        "linear": "0.500, 161 steps",
+        "persistence": "0.900, 161 steps",
+    }
+    assert [found.rows[number][1] for number in sorted(found.best)] == ["mts3", "acrkn"]
+
+
+def test_seeds_that_reach_differently_far_are_told():
+    asked = {"configured_horizon": 161}
+    runs = [finished("soil", name, 0, 0.4, horizon=161, **asked) for name in ("mts3", "rkn")]
+    runs += [finished("soil", name, 1, 0.2, horizon=9, **asked) for name in ("mts3", "rkn")]
+    rows = records(table(runs))
+    assert {row["NRMSE"].partition(", ")[2] for row in rows} == {"161 / 9 of 161 steps"}
+
+
 def test_baselines_stand_beside_the_models_and_whoever_loses_is_marked():
     runs = [finished("soil", "mts3", 0, 0.4), finished("soil", "acrkn", 0, 0.6), finished("soil", "rkn", 0, 0.95)]
     rows = {row["model"]: row for row in records(table(runs))}
@@ -130,8 +175,8 @@ def test_every_number_of_the_tables_can_be_had_from_the_rows(tmp_path):
 
 def test_curves_are_pooled_over_seeds_step_by_step(tmp_path):
     runs = [
-        finished("pam", "mts3", 0, 0.4, curve=[0.1, np.nan, np.nan]),
-        finished("pam", "mts3", 1, 0.4, curve=[0.3, 0.5, np.nan, 0.7]),
+        finished("pam", "mts3", 0, 0.4, curve=[0.1, np.nan, np.nan, 0.9, 0.9]),
+        finished("pam", "mts3", 1, 0.4, curve=[0.3, 0.5, np.nan, 0.7]),  # the curves end with the shorter of the two
         failed("pam", "rkn", 0),
     ]
     rows = horizon_rows(runs)
@@ -141,10 +186,10 @@ def test_curves_are_pooled_over_seeds_step_by_step(tmp_path):
         (1, "0.5", 2),
         (2, "1", 1),
         (3, "1.5", 0),
-        (4, "2", 1),
+        (4, "2", 2),
     ]
     assert float(mine[0]["nrmse"]) == pytest.approx(0.2)
     assert float(mine[0]["nrmse_std"]) == pytest.approx(statistics.stdev([0.1, 0.3]), rel=1e-5)
-    assert [row["nrmse"] for row in mine[1:]] == ["0.5", None, "0.7"]
-    assert [row["nrmse_std"] for row in mine[1:]] == [None] * 3
-    assert [row["nrmse"] for row in rows if row["model"] == "linear"] == ["1.2", "1.5", None, "1.7"]
+    assert [row["nrmse"] for row in mine[1:]] == ["0.5", None, "0.8"]
+    assert [row["nrmse_std"] is None for row in mine[1:]] == [True, True, False]
+    assert [row["nrmse"] for row in rows if row["model"] == "linear"] == ["1.2", "1.5", None, "1.8"]

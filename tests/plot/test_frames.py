@@ -75,3 +75,25 @@ def test_predictions_of_images_are_frames(tmp_path, monkeypatch, shape, sequence
         every = arrays["obs"][:3]
     for row, expected in ((0, obs[-1]), (1, mean[-1])):
         np.testing.assert_allclose(frames[row, -1], as_colours(expected, shape, every.min(), every.max()))
+
+
+def test_frames_after_the_end_of_a_trajectory_are_empty(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        "mts3.plot.image_predictions.draw_frames", lambda axes, *what: (drawn.append(what), draw_frames(axes, *what))
+    )
+    _image_run(tmp_path, (1, 8, 8), 2, steps=12)
+    with np.load(tmp_path / "predictions.npz") as arrays:
+        cut = dict(arrays)
+    cut["obs"][0, 8:] = np.nan
+    cut["obs"][1, 8:] = np.nan  # not observed, and foreseen
+    for name in ("mean", "var"):
+        cut[name][0, 7:] = np.nan
+    np.savez(tmp_path / "predictions.npz", **cut)
+    plot_predictions(tmp_path, tmp_path / "p.png")
+    (over, _, columns), (unseen, _, _) = drawn
+    assert columns[1:] == [f"+{step} min" for step in range(1, 9)]  # five of 13 rows are context
+    assert (over[:, 4:] == 1).all()
+    assert (over[0, :4] != 1).any()
+    np.testing.assert_allclose(unseen[0, 4:], np.broadcast_to(GAP, unseen[0, 4:].shape))
+    assert (unseen[1, 4:] != 1).any()

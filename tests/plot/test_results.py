@@ -1,12 +1,14 @@
 """Figures come out of the files alone, opaque, whatever the number of channels; broken files are named."""
 
+import json
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
 from mts3.errors import UserError
-from mts3.plot import plot_horizon, plot_predictions, plot_reliability, plot_results
+from mts3.plot import plot_horizon, plot_predictions, plot_reliability, plot_results, style
 from mts3.plot.predictions import _limits, _most_telling
 from mts3.plot.read import read_horizon, read_predictions
 from mts3.plot.style import time_unit
@@ -59,6 +61,62 @@ def test_the_limits_hold_truth_and_band():
 def test_a_band_that_runs_away_does_not_flatten_the_truth():
     low, high = _limits(_one_channel([0.0, 1.0, np.nan, 0.5], [0.0, 0.0, 1e6], [1.0, 1e6, 1.0]), 1, 0)
     assert (low, high) == pytest.approx((-0.55, 1.55))
+
+
+def test_what_does_not_exist_is_not_drawn(tmp_path, monkeypatch):
+    """Beyond the end of a trajectory the arrays are NaN: of a picture's sequences one is shorter than the others."""
+    write_run(tmp_path, sequences=3)
+    with np.load(tmp_path / "predictions.npz") as arrays:
+        cut = dict(arrays)
+    cut["obs"][1, 11:] = np.nan
+    for name in ("actions", "mean", "var", "persistence", "linear"):
+        cut[name][1, 10:] = np.nan
+    np.savez(tmp_path / "predictions.npz", **cut)
+    figures = []
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or path)
+    plot_predictions(tmp_path, tmp_path / "p.png")
+    rows = [[np.isfinite(line.get_ydata()).sum() for line in axes.lines[:4]] for axes in figures[0].axes[:3]]
+    # Persistence, linear and model after a context of 5, and the truth.
+    assert rows == [[21, 21, 21, 26], [6, 6, 6, 11], [21, 21, 21, 26]]
+    for axes in figures[0].axes:
+        assert np.isfinite(axes.get_ylim()).all()
+        assert axes.get_xlim() == pytest.approx((-4 / 1, 21))  # minutes, from the first to the last row
+
+
+@pytest.mark.parametrize(
+    ("truth", "mean", "limits"),
+    [
+        ([np.nan] * 3, [np.nan] * 2, (0.0, 1.0)),
+        ([np.nan] * 3, [0.0, np.nan], (-1.6448536, 1.6448536)),
+        ([0.0, 1.0, np.nan], [np.nan] * 2, (-0.05, 1.05)),
+    ],
+)
+def test_the_limits_of_what_is_partly_there(truth, mean, limits):
+    assert _limits(_one_channel(truth, mean, np.ones(2)), 1, 0) == pytest.approx(limits)
+
+
+def test_the_horizon_picture_says_what_its_end_stands_for(run_dir, monkeypatch):
+    figures = []
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or path)
+
+    def title(**changes):
+        metrics = json.loads((run_dir / "metrics.json").read_text()) | changes
+        (run_dir / "metrics.json").write_text(json.dumps(metrics))
+        plot_horizon(run_dir, run_dir / "h.png")
+        return figures[-1].axes[0].get_title(loc="left")
+
+    assert title() == "error at each step (faint) and over the last 4 steps (thick)"
+    assert title(sequences=7, sequences_at_end=7).endswith("(thick)")
+    assert title(sequences_at_end=2).endswith("(thick)\nthe last step was observed in 2 of 7 sequences")
+    assert "over the last 21 steps" in title(metric_window=500)  # there are no more
+
+
+def test_a_horizon_of_one_step_is_a_point(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or path)
+    plot_horizon(write_run(tmp_path, steps=5), tmp_path / "h.png")
+    for axes in figures[0].axes:
+        assert sum(line.get_marker() == "o" for line in axes.lines) >= 2
 
 
 @pytest.mark.parametrize(

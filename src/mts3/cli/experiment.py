@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mts3.cli.reach import check_test, check_validation
 from mts3.cli.report import note
 from mts3.data import Dataset, SequenceDataset, fit_normalizer, leave_out_short, load_with_notes, matched, split
 from mts3.errors import UserError
@@ -37,7 +38,8 @@ def load_experiment(config: dict[str, Any], model: WorldModel | None = None) -> 
     """
     dataset = _load(config, model)
     data = config["data"]
-    parts = split(dataset, config["split_seed"], data["split_fractions"], data["context_len"] + 1)
+    window_len, context_len = data["window_len"], data["context_len"]
+    parts = split(dataset, config["split_seed"], data["split_fractions"], context_len + 1, window_len)
     normalizer = model.normalizer if model else None
     if normalizer is None:
         normalizer, constant = fit_normalizer(parts.train, dataset.obs_names, dataset.action_names, dataset.image_shape)
@@ -56,6 +58,9 @@ def load_experiment(config: dict[str, Any], model: WorldModel | None = None) -> 
             (parts.test, "test_stride"),
         )
     )
+    check_test(test, context_len, window_len)
+    if model is None:
+        check_validation(validation, context_len)
     return Experiment(dataset, train, validation, test)
 
 
@@ -75,6 +80,7 @@ def load_other_data(config: dict[str, Any], model: WorldModel, trained: dict[str
     assert model.normalizer is not None
     dataset, data = _load(config, model), config["data"]
     test = SequenceDataset(dataset.trajectories, model.normalizer, data["sequence_len"], data["test_stride"])
+    check_test(test, data["context_len"], data["window_len"])
     try:
         return Experiment(dataset, (own := load_experiment(trained, model)).train, own.validation, test)
     except UserError as error:
@@ -101,7 +107,7 @@ def _load(config: dict[str, Any], model: WorldModel | None) -> Dataset:
     if model is not None:
         dataset = _for_model(dataset, model)
     min_length = context_len + 1  # at least one row after the context, to be predicted
-    dataset, left_out = leave_out_short(dataset, min_length, data["skip_short"])
+    dataset, left_out = leave_out_short(dataset, min_length, data["skip_short"], window_len)
     if left_out:
         note(f"left out {left_out} trajectories shorter than {min_length} rows")
     return dataset

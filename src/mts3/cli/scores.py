@@ -49,6 +49,18 @@ def print_scores(metrics: dict[str, Any], folder: Path) -> None:
     ours = [f"{metrics[key]:.3f}" for key in ("nrmse", "nll", "coverage_90")]
     rows = [["", "nrmse", "nll", "90 % coverage"], [str(metrics["model"]), *ours]]
     rows += [[name, f"{metrics[f'{name}_nrmse']:.3f}", "", ""] for name in ("linear", "persistence")]
-    print(f"{metrics['data']}, test: {metrics['context']} steps observed, {metrics['horizon']} predicted")
+    print(f"{metrics['data']}, test: {metrics['context']} steps observed, {_predicted(metrics)}")
     print_table(rows)
     print(f"figures: {folder / 'plots'}")
+
+
+def _predicted(metrics: dict[str, Any]) -> str:
+    """How many steps were scored, and whether that is less than was asked for, or less in some sequences."""
+    scored, configured = metrics["scored_steps"], metrics["configured_horizon"]
+    if scored < configured:
+        return (
+            f"{scored} of {configured} predicted and scored: nothing is observed later in any test sequence "
+            f"(data.sequence_len={metrics['context'] + scored - 1} ends there)"
+        )
+    ends, sequences = metrics["sequences_at_end"], metrics["sequences"]
+    return f"{scored} predicted" + (f", the last one in {ends} of {sequences} sequences" if ends < sequences else "")

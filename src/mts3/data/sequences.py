@@ -83,6 +83,15 @@ class SequenceDataset(torch.utils.data.Dataset[dict[str, Tensor]]):
         trajectory = self.trajectories[number]
         return trajectory, min((index - before) * self.stride, self._last_start(trajectory))
 
+    @property
+    def longest(self) -> Trajectory:
+        """The trajectory with the most rows."""
+        return max(self.trajectories, key=len)
+
+    def any_observed(self, first_row: int) -> bool:
+        """Whether any sequence has an observed value in its row `first_row` or later; looks no further than that."""
+        return any(not self[index]["obs"][first_row:].isnan().all() for index in range(len(self)))
+
     def _last_start(self, trajectory: Trajectory) -> int:
         """The first row of the last sequence of a trajectory."""
         return max(len(trajectory) - (self.sequence_len + 1), 0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+import torch
 
 from mts3.evaluate.examples import Examples
 from mts3.metrics import RELIABILITY_LEVELS, ErrorSums, GaussianSums
@@ -48,6 +51,7 @@ class Scores:
             "persistence_rmse": self.persistence.rmse(obs_std),
             "linear_nrmse": self.linear.rmse(),
             "linear_rmse": self.linear.rmse(obs_std),
+            "sequences": self.model.sequences,
             "values": self.values,
         }
 
@@ -62,13 +66,14 @@ class Evaluation:
         causal: Whether the model passed the check for that.
         context_len: Observations seen at the start of each sequence.
         metric_window: Steps of the sliding-window curves.
-        sequences: How many test sequences were scored.
         obs_std: (O,) physical = normalized * obs_std + mean.
         linear_ridge: The ridge of the linear baseline, as a fraction of its rows.
         parameters: Trainable parameters of the model.
         device: Where it ran.
         examples: A few sequences with everything a picture needs.
         reward: The rewards of the hidden part, normalized; None if the model tells none, or the data hold none.
+
+    The scores hold at least one value.
     """
 
     long_horizon: Scores
@@ -77,7 +82,6 @@ class Evaluation:
     causal: bool
     context_len: int
     metric_window: int
-    sequences: int
     obs_std: Tensor
     linear_ridge: float
     parameters: int
@@ -87,18 +91,22 @@ class Evaluation:
 
     @property
     def horizon(self) -> int:
-        """Number of hidden steps."""
-        return len(self.long_horizon.model.nll)
+        """Number of hidden steps that were scored: up to the last one with a value in any sequence."""
+        return self.long_horizon.model.scored_steps
 
     def summary(self) -> dict[str, object]:
         """Scores for metrics.json: the long-horizon ones on top, the other two tasks nested."""
-        model = self.long_horizon.model
+        model, steps = self.long_horizon.model, self.horizon
         return {
-            "horizon": self.horizon,
+            "horizon": steps,
+            "scored_steps": steps,
+            "configured_horizon": len(model.nll),
             "context": self.context_len,
             "metric_window": self.metric_window,
-            "sequences": self.sequences,
+            "sequences_at_end": int(model.nll_count[steps - 1]),
             **self.long_horizon.summary(self.obs_std),
+            "coverage_90_thirds": _coverage_of_thirds(model, steps),
+            "break_even_horizon": self.break_even_horizon(),
             "reliability": {
                 "level": list(RELIABILITY_LEVELS),
                 "coverage": [model.coverage(level) for level in RELIABILITY_LEVELS],
@@ -107,13 +115,25 @@ class Evaluation:
             "causal": self.causal,
             "one_step": self._nested(self.one_step),
             "imputation": self._nested(self.imputation),
-            "reward": None if self.reward is None else _reward_summary(self.reward),
+            "reward": _reward_summary(self.reward) if self.reward is not None and self.reward.sequences else None,
             "parameters": self.parameters,
             "device": self.device,
         }
 
+    def break_even_horizon(self) -> int:
+        """Scored steps before the first one where the model's sliding-window NRMSE is not below both baselines'.
+
+        0 if it is not below them from the first step on, `horizon` if it is everywhere. Where nothing was observed in
+        the window nothing is compared.
+        """
+        scores, window = self.long_horizon, self.metric_window
+        model = scores.model.errors.rmse_per_step(metric_window=window)
+        others = [errors.rmse_per_step(metric_window=window) for errors in (scores.persistence, scores.linear)]
+        lost = (model >= torch.minimum(*others))[: self.horizon].nonzero()  # False where nothing was observed: NaN
+        return int(lost[0]) if len(lost) else self.horizon
+
     def curves(self) -> dict[str, np.ndarray]:
-        """Columns of horizon.csv, (horizon,) each: the error at each hidden step, and over the last `metric_window`."""
+        """Columns of horizon.csv, (horizon,) each: the error at each scored step, and over the last `metric_window`."""
         scores, window = self.long_horizon, self.metric_window
         columns: dict[str, Tensor] = {}
         methods = {"model": scores.model.errors, "persistence": scores.persistence, "linear": scores.linear}
@@ -126,10 +146,16 @@ class Evaluation:
         columns["model_nll_sliding"] = scores.model.nll_per_step(window)
         for level in (0.5, 0.9, 0.95):
             columns[f"coverage_{round(100 * level)}"] = scores.model.coverage_per_step(level)
-        return {name: column.numpy() for name, column in columns.items()}
+        return {name: column[: self.horizon].numpy() for name, column in columns.items()}
 
     def _nested(self, scores: Scores | None) -> dict[str, object] | None:
         return scores.summary(self.obs_std) if scores is not None and scores.values else None
+
+
+def _coverage_of_thirds(sums: GaussianSums, steps: int) -> list[float | None]:
+    """90 % coverage of the first, middle and last third of the scored steps; None where nothing was observed."""
+    found = [sums.coverage(0.9, slice(*part)) for part in pairwise(steps * i // 3 for i in range(4))]
+    return [None if math.isnan(value) else value for value in found]
 
 
 def _reward_summary(sums: GaussianSums) -> dict[str, float]:

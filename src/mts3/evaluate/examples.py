@@ -16,6 +16,8 @@ from mts3.types import Tensor
 class Examples:
     """Test sequences in physical units, n of them, as in predictions.npz.
 
+    T + 1 rows end at the last one that was scored. Where a trajectory ends before them everything is NaN.
+
     Attributes:
         obs: (n, T + 1, O) what happened, NaN where not observed.
         actions: (n, T, A).
@@ -50,7 +52,7 @@ def examples_of(
     baselines: tuple[Tensor, Tensor],
     obs_mask: Tensor,
 ) -> Examples:
-    """Put the sequences `indices` into physical units.
+    """Put the first T + 1 rows of the sequences `indices` into physical units.
 
     Args:
         sequences: Where they come from.
@@ -60,18 +62,27 @@ def examples_of(
         obs_mask: (n, T, O) what was shown.
     """
     normalizer = sequences.normalizer
+    steps = pred.mean.shape[1]
     items = [sequences[index] for index in indices]
     physical = normalizer.denormalize_prediction(pred)
     last = torch.zeros_like(obs_mask[:, :1])  # the last observation is only ever a target
     origins = [sequences.locate(index) for index in indices]
+    there = np.arange(1, steps + 1) < np.array([[len(trajectory) - row] for trajectory, row in origins])
+
+    def existing(values: np.ndarray) -> np.ndarray:
+        """(n, T, ...) without what was padded: no trajectory has the row after it."""
+        return np.where(there[..., None], values, np.nan)
+
     return Examples(
-        obs=normalizer.denormalize_obs(torch.stack([item["obs"] for item in items])).numpy(),
-        actions=normalizer.denormalize_actions(torch.stack([item["actions"] for item in items])).numpy(),
+        obs=normalizer.denormalize_obs(torch.stack([item["obs"][: steps + 1] for item in items])).numpy(),
+        actions=existing(
+            normalizer.denormalize_actions(torch.stack([item["actions"][:steps] for item in items])).numpy()
+        ),
         obs_mask=torch.cat([obs_mask, last], dim=1).numpy(),
-        mean=physical.mean.numpy(),
-        var=physical.var.numpy(),
-        persistence=normalizer.denormalize_obs(baselines[0]).numpy(),
-        linear=normalizer.denormalize_obs(baselines[1]).numpy(),
+        mean=existing(physical.mean.numpy()),
+        var=existing(physical.var.numpy()),
+        persistence=existing(normalizer.denormalize_obs(baselines[0]).numpy()),
+        linear=existing(normalizer.denormalize_obs(baselines[1]).numpy()),
         trajectory=np.array([trajectory.name for trajectory, _ in origins]),
         first_row=np.array([row for _, row in origins]),
     )

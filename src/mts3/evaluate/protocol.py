@@ -90,12 +90,11 @@ def _evaluate(
         causal=causal,
         context_len=context_len,
         metric_window=metric_window,
-        sequences=len(sequences),
         obs_std=torch.as_tensor(sequences.normalizer.obs_std),
         linear_ridge=linear.ridge.item(),
         parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
         device=str(runs.device),
-        examples=runs.examples(linear),
+        examples=runs.examples(linear, context_len + long_horizon.model.scored_steps),
         reward=runs.reward(),
     )
 
@@ -154,12 +153,16 @@ class _Runs:
         """Check a few sequences for beliefs that depend on later observations."""
         indices = example_indices(len(self.sequences), NUMBER_OF_EXAMPLES)
         obs, actions = next(batches(self.sequences, indices, len(indices)))
-        return is_causal(self.model, obs[:, :-1].to(self.device), actions.to(self.device))
+        # A change after the last observation changes nothing: what is looked at ends there.
+        observed = (~obs[:, :-1].isnan()).any(-1).any(0).nonzero()
+        steps = int(observed[-1]) + 1 if len(observed) else obs.shape[1] - 1
+        return is_causal(self.model, obs[:, :steps].to(self.device), actions[:, :steps].to(self.device))
 
-    def examples(self, linear: Linear) -> Examples:
-        """The long-horizon task on a few sequences."""
+    def examples(self, linear: Linear, rows: int) -> Examples:
+        """The long-horizon task on the first `rows` rows of a few sequences."""
         indices = example_indices(len(self.sequences), NUMBER_OF_EXAMPLES)
         obs, actions = next(batches(self.sequences, indices, len(indices)))
+        obs, actions = obs[:, :rows], actions[:, : rows - 1]
         task = tasks.long_horizon(len(indices), obs.shape[1], self.context_len)
         shown, mask = task.shown(slice(None), obs)
         baselines = _means(linear, shown, actions, mask)

@@ -78,14 +78,14 @@ def _without_pixels(metrics: dict[str, object]) -> dict[str, object]:
 
 
 def _write_horizon(path: Path, evaluation: Evaluation, sample_time: float) -> None:
-    """One row a hidden step; a cell is empty where nothing was observed."""
-    curves = evaluation.curves()
+    """One row a scored step; a cell is empty where nothing was observed."""
+    curves, sequences = evaluation.curves(), evaluation.long_horizon.model.nll_count.int().tolist()
     with write_aside(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["step", "seconds", *curves])
+        writer.writerow(["step", "seconds", *curves, "sequences"])
         for i in range(evaluation.horizon):
             cells = ["" if math.isnan(column[i]) else f"{column[i]:.6g}" for column in curves.values()]
-            writer.writerow([i + 1, f"{(i + 1) * sample_time:.6g}", *cells])
+            writer.writerow([i + 1, f"{(i + 1) * sample_time:.6g}", *cells, sequences[i]])
 
 
 def _write_predictions(path: Path, evaluation: Evaluation, dataset: Dataset) -> None:

@@ -40,6 +40,13 @@ class Run:
         """Whether there is nothing to show for it."""
         return self.metrics is None
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Hidden steps that were scored, and those that were asked for; (0, 0) if the run failed."""
+        metrics = self.metrics or {}
+        scored = metrics.get("horizon", 0)
+        return _steps(scored), _steps(metrics.get("configured_horizon", scored))  # not told by earlier versions
+
     def scores(self, task: str) -> Mapping[str, object]:
         """What metrics.json says about a task: nothing if the run failed, or the task was not scored."""
         found = (self.metrics or {}) if task == LONG_HORIZON else (self.metrics or {}).get(task)
@@ -54,6 +61,7 @@ class Line:
         data, model: Names.
         finished, failed: Numbers of runs.
         values: The values of each score over the finished runs, those that measured it.
+        reaches: The `reach` of the finished runs, each once.
     """
 
     data: str
@@ -61,6 +69,7 @@ class Line:
     finished: int
     failed: int
     values: Mapping[str, list[float]]
+    reaches: frozenset[tuple[int, int]]
 
     @property
     def error(self) -> float | None:
@@ -82,7 +91,7 @@ class Table:
     Attributes:
         header: Of the columns.
         rows: A cell for each column.
-        best: Rows with the least mean NRMSE of their data set.
+        best: Rows with the least mean NRMSE of their data set, among those that scored equally many steps.
     """
 
     header: tuple[str, ...]
@@ -123,7 +132,8 @@ def table(runs: Sequence[Run], task: str = LONG_HORIZON) -> Table:
         scores = [_score(line.values.get(key, [])) for key in SCORES]
         spent = [_cost(line.values.get(key, [])) for key in costs]
         loses = ", ".join(line.loses_to)
-        rows.append((line.data, line.model, _seeds(line), _score(line.values.get("nrmse", [])), loses, *scores, *spent))
+        error = _score(line.values.get("nrmse", [])) + _reach(line, found)
+        rows.append((line.data, line.model, _seeds(line), error, loses, *scores, *spent))
     return Table(header, tuple(rows), _best(found))
 
 
@@ -138,12 +148,13 @@ def lines(runs: Sequence[Run], task: str) -> Iterator[Line]:
             keys = ["nrmse", *SCORES, *COSTS, *(f"{name}_nrmse" for name in BASELINES)]
             values = {key: _values(scored, key) for key in keys}
             failed = sum(run.failed for run in mine)
-            yield Line(data, model, len(mine) - failed, failed, values)
-        scored = [run.scores(task) for run in one_per_seed(here)]
+            yield Line(data, model, len(mine) - failed, failed, values, _reaches(mine))
+        pooled = one_per_seed(here)
+        scored = [run.scores(task) for run in pooled]
         for name in BASELINES:
             if scored and name not in models:
                 values = {f"{other}_nrmse": _values(scored, f"{other}_nrmse") for other in BASELINES}
-                yield Line(data, name, len(scored), 0, values | {"nrmse": values[f"{name}_nrmse"]})
+                yield Line(data, name, len(scored), 0, values | {"nrmse": values[f"{name}_nrmse"]}, _reaches(pooled))
 
 
 def one_per_seed(runs: Sequence[Run]) -> list[Run]:
@@ -157,11 +168,30 @@ def _values(scored: Sequence[Mapping[str, object]], key: str) -> list[float]:
 
 
 def _best(found: Sequence[Line]) -> frozenset[int]:
-    best: dict[str, tuple[float, int]] = {}
+    """Errors further ahead are larger: lines are compared with those that reach as far."""
+    best: dict[object, tuple[float, int]] = {}
     for number, line in enumerate(found):
-        if line.error is not None and (line.data not in best or line.error < best[line.data][0]):
-            best[line.data] = line.error, number
+        alike = line.data, line.reaches
+        if line.error is not None and (alike not in best or line.error < best[alike][0]):
+            best[alike] = line.error, number
     return frozenset(number for _, number in best.values())
+
+
+def _reaches(runs: Sequence[Run]) -> frozenset[tuple[int, int]]:
+    return frozenset(run.reach for run in runs if not run.failed)
+
+
+def _reach(line: Line, found: Sequence[Line]) -> str:
+    """What an error is about, where that is fewer steps than asked for, or others of the data set than beside it."""
+    others = {other.reaches for other in found if other.data == line.data and other.error is not None}
+    if line.error is None or (len(others) == 1 and all(scored == asked for scored, asked in line.reaches)):
+        return ""
+    told = {f"{scored} of {asked}" if scored < asked else str(scored) for scored, asked in sorted(line.reaches)}
+    return f", {' / '.join(sorted(told))} steps"
+
+
+def _steps(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -46,7 +46,9 @@ def horizon_rows(runs: Sequence[Run]) -> list[dict[str, object]]:
     """The error over the horizon, pooled over seeds: a row a data set, model and hidden step.
 
     `nrmse` is the mean of the sliding-window NRMSE over the seeds that have one at that step, `nrmse_std` its standard
-    deviation (None for fewer than two), `seeds` their number. The baselines stand beside the models.
+    deviation (None for fewer than two), `seeds` their number. The test parts of seeds may end at different steps: the
+    rows end with the first of them, for a mean over others than before is no continuation. The baselines stand beside
+    the models.
     """
     rows = []
     for data in dict.fromkeys(run.data for run in runs):
@@ -62,10 +64,8 @@ def horizon_rows(runs: Sequence[Run]) -> list[dict[str, object]]:
 def _curve(data: str, model: str, horizons: Sequence[Mapping[str, np.ndarray]], column: str) -> list[dict[str, object]]:
     if not horizons:
         return []
-    seconds = max((horizon["seconds"] for horizon in horizons), key=len)
-    values = np.full((len(horizons), len(seconds)), np.nan)  # test parts may differ in length
-    for place, horizon in enumerate(horizons):
-        values[place, : len(horizon["seconds"])] = horizon[f"{column}_nrmse_sliding"]
+    seconds = min((horizon["seconds"] for horizon in horizons), key=len)
+    values = np.stack([horizon[f"{column}_nrmse_sliding"][: len(seconds)] for horizon in horizons])
     rows = []
     for step, at_step in enumerate(values.T):
         seen = at_step[~np.isnan(at_step)]

@@ -67,6 +67,7 @@ class GaussianSums:
         crps: (T,) sum over sequences and dims.
         inside: (number of levels, T) how many values fell inside each central interval.
         levels: The nominal probabilities.
+        sequences: How many had an observed value at all.
     """
 
     def __init__(self, steps: int, obs_dim: int, levels: tuple[float, ...] = RELIABILITY_LEVELS) -> None:
@@ -76,6 +77,13 @@ class GaussianSums:
         self.crps = torch.zeros(steps, dtype=torch.float64)
         self.inside = torch.zeros(len(levels), steps, dtype=torch.float64)
         self.levels = levels
+        self.sequences = 0
+
+    @property
+    def scored_steps(self) -> int:
+        """Steps up to the last one with a value; 0 if there is none."""
+        scored = self.nll_count.nonzero()
+        return int(scored[-1]) + 1 if len(scored) else 0
 
     def add(self, pred: Prediction, target: Float[Tensor, "B T O"]) -> None:
         """Add one batch; NaN targets are left out.
@@ -89,6 +97,7 @@ class GaussianSums:
         nll, counted = nll_and_count(pred, target)
         self.nll += nll.sum(0)
         self.nll_count += counted.sum(0)
+        self.sequences += int(counted.any(1).sum())
         # Left out by the target, not by the score: a NaN belief must stay visible.
         self.crps += torch.where(torch.isnan(target), 0.0, crps_gaussian(pred, target)).sum((0, 2))
         # The level of the narrowest central interval that holds the value; NaN is inside none.
@@ -108,9 +117,9 @@ class GaussianSums:
         """CRPS, mean over all values."""
         return (self.crps.sum() / self.errors.count.sum()).item()
 
-    def coverage(self, level: float) -> float:
-        """The fraction of all values inside the central interval of one of `levels`."""
-        return (self.inside[self._row(level)].sum() / self.errors.count.sum()).item()
+    def coverage(self, level: float, steps: slice = slice(None)) -> float:
+        """The fraction of the values of some steps inside the central interval of one of `levels`; NaN of none."""
+        return (self.inside[self._row(level), steps].sum() / self.errors.count[steps].sum()).item()
 
     def coverage_per_step(self, level: float) -> Float[Tensor, " T"]:
         """The same for each step."""

@@ -12,6 +12,15 @@ from torch import nn
 
 from mts3.channels import Channels
 from mts3.models import store
+from mts3.models.arguments import (
+    batch_size_of,
+    check_actions,
+    check_batch,
+    check_some,
+    check_state,
+    check_tensor,
+    completed_mask,
+)
 from mts3.normalizer import Normalizer
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
@@ -102,7 +111,7 @@ class WorldModel(nn.Module, ABC):
         checked = self._check_sequence(obs, actions, obs_mask)
         if state is None:
             state = self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
+        check_state(state, "obs", obs.shape[0])
         return self._observe(state, *checked, None)
 
     def step(
@@ -124,10 +133,10 @@ class WorldModel(nn.Module, ABC):
         """
         self.require_causal()
         obs, action, mask = self._check_sequence(obs_t, action_t, obs_mask, one_step=True)
-        self._check_batch("state", state.batch_size, obs.shape[0])
+        check_state(state, "obs_t", obs.shape[0])
         if planned_actions is not None:
-            self._check("planned_actions", planned_actions, "B, n", self.action_dim, obs)
-            self._check_batch("planned_actions", planned_actions.shape[0], obs.shape[0])
+            check_tensor("planned_actions", planned_actions, "B, n", self.action_dim, obs)
+            check_batch("planned_actions", planned_actions.shape[0], "obs_t", obs.shape[0])
         return self._step(state, obs, action, mask, planned_actions)
 
     def require_causal(self) -> None:
@@ -146,6 +155,8 @@ class WorldModel(nn.Module, ABC):
             state: From `initial_state`, `observe` or `step`.
             actions: The actions to come, (B, T, A); any T >= 1.
             horizon: Number of steps, in place of actions when action_dim is 0.
+        Raises:
+            ValueError: for actions of another shape or dtype, none at all, or a state for another batch.
         """
         return self._imagine(state, self._check_imagined(state, actions, horizon))
 
@@ -194,25 +205,23 @@ class WorldModel(nn.Module, ABC):
         """
         what, done, axes = ("obs_t", "action_t", "B") if one_step else ("obs", "actions", "B, T")
         like = self._like
-        self._check(what, obs, axes, self.obs_dim, like)
-        if 0 in obs.shape:
-            sizes = axes.replace(",", " >= 1,") + " >= 1"
-            raise ValueError(f"expected {what} ({sizes}, {self.obs_dim}), got {tuple(obs.shape)}")
+        check_tensor(what, obs, axes, self.obs_dim, like)
+        check_some(what, obs, axes, self.obs_dim)
         if actions is None and self.action_dim == 0:
             actions = obs.new_zeros(*obs.shape[:-1], 0)
         if actions is None:
             raise ValueError(
                 f"the model was built with action_dim={self.action_dim}: pass {done} ({axes}, {self.action_dim})"
             )
-        self._check(done, actions, axes, self.action_dim, like)
-        if not _finite(actions).all():
-            raise ValueError("actions hold NaN or infinite values: an action is always known, fill the gaps first")
+        check_actions(done, actions, axes, self.action_dim, like)
         if actions.shape[:-1] != obs.shape[:-1]:
+            given = f"{what} {tuple(obs.shape)} and {done} {tuple(actions.shape)} differ in batch"
+            if one_step:
+                raise ValueError(f"{given}: pass one action for each observation")
             raise ValueError(
-                f"{what} {tuple(obs.shape)} and {done} {tuple(actions.shape)} differ in batch or steps: "
-                "actions[t] acts between obs[t] and obs[t+1], so pass as many as observations"
+                f"{given} or steps: actions[t] acts between obs[t] and obs[t+1], so pass as many as observations"
             )
-        return obs, actions, self._check_mask(obs, obs_mask)
+        return obs, actions, completed_mask(what, obs, obs_mask)
 
     def _check_imagined(self, state: Any, actions: Tensor | None, horizon: int | None) -> Tensor:
         """Actions (B, T, A) of a call to `imagine`, checked."""
@@ -220,48 +229,14 @@ class WorldModel(nn.Module, ABC):
             raise ValueError(
                 f"imagine needs actions (B, T, {self.action_dim})" + ("" if self.action_dim else " or horizon=T")
             )
+        if horizon is not None and horizon < 1:
+            raise ValueError(f"expected horizon >= 1, got {horizon}")
         if actions is None:
-            actions = self._like.new_zeros(state.batch_size, horizon or 0, 0)
-        self._check("actions", actions, "B, T", self.action_dim, self._like)
-        unseen = self._like.new_zeros(()).expand(*actions.shape[:2], self.obs_dim)
-        actions = self._check_sequence(unseen, actions, torch.zeros_like(unseen, dtype=torch.bool))[1]
-        self._check_batch("state", state.batch_size, actions.shape[0])
+            actions = self._like.new_zeros(batch_size_of(state), horizon or 0, 0)
+        check_actions("actions", actions, "B, T", self.action_dim, self._like)
+        if horizon not in (None, actions.shape[1]):
+            raise ValueError(
+                f"actions {tuple(actions.shape)} have {actions.shape[1]} steps and horizon={horizon}: pass one of them"
+            )
+        check_state(state, "actions", actions.shape[0])
         return actions
-
-    def _check_batch(self, what: str, given: int, expected: int) -> None:
-        """The batch size of a state or a plan."""
-        if given != expected:
-            raise ValueError(f"{what} holds a batch of {given}, obs one of {expected}: pass one of the same size")
-
-    def _check_mask(self, obs: Tensor, obs_mask: Tensor | None) -> Tensor:
-        """The mask in the shape of `obs`, (B, T, O) or without T, True = observed."""
-        finite = _finite(obs)
-        if obs_mask is None:
-            if not finite.all() and torch.isinf(obs).any():
-                raise ValueError("obs holds infinite values; mark what was not observed with NaN or obs_mask=False")
-            return finite
-        if obs_mask.dtype != torch.bool:
-            raise ValueError(f"obs_mask must be bool, True = observed; got {obs_mask.dtype}: pass obs_mask.bool()")
-        if obs_mask.shape not in (obs.shape, obs.shape[:-1]):
-            raise ValueError(
-                f"expected obs_mask {tuple(obs.shape[:-1])} or {tuple(obs.shape)}, got {tuple(obs_mask.shape)}"
-            )
-        mask = obs_mask if obs_mask.ndim == obs.ndim else obs_mask[..., None].expand(obs.shape)
-        if not (finite | ~mask).all():
-            raise ValueError("obs is NaN or infinite where obs_mask says observed: set the mask False there")
-        return mask
-
-    def _check(self, what: str, value: Tensor, axes: str, features: int, like: Tensor) -> None:
-        """Number of axes, features, dtype and device of one argument; `like` has those of the model."""
-        if value.ndim != axes.count(",") + 2 or value.shape[-1] != features:
-            raise ValueError(f"expected {what} ({axes}, {features}), got {tuple(value.shape)}")
-        if value.dtype != like.dtype or value.device != like.device:
-            raise ValueError(
-                f"{what} is {value.dtype} on {value.device}, the model is {like.dtype} on {like.device}: "
-                f"convert one of them with .to()"
-            )
-
-
-def _finite(values: Tensor) -> Tensor:
-    """True where neither NaN nor infinite: `torch.isfinite` in half the passes."""
-    return values.abs() < torch.inf

@@ -9,6 +9,7 @@ import torch
 from mts3.gaussian import Belief, Evidence, aggregate, diagonal
 from mts3.layers import GaussianMarginalization, TripleEncoder, make_transition
 from mts3.models.acrkn import AcRKNState, initial_belief
+from mts3.models.arguments import check_state
 from mts3.models.fast_level import FastLevel
 from mts3.models.last_step import LastStep, last_step
 from mts3.models.latent import LatentModel, last
@@ -124,7 +125,7 @@ class HiPRSSM(LatentModel):
                 f"{tuple(context_mask.shape)} of {context_mask.dtype}"
             )
         state = state or self.initial_state(obs.shape[0])
-        self._check_batch("state", state.batch_size, obs.shape[0])
+        check_state(state, "obs", obs.shape[0])
         counted = mask if context_mask is None else mask & context_mask[..., None]
         # A triple that does not count loses its first observation; its second may still begin another.
         triples: Evidence = self.context_encoder(obs[:, :-1], counted[:, :-1], actions[:, :-1], obs[:, 1:], mask[:, 1:])

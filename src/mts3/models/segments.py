@@ -13,6 +13,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from mts3.kernels import use_backend, wanted_backend
+from mts3.models.arguments import check_state
 from mts3.models.base import WorldModel
 from mts3.models.delta import DeltaTarget
 from mts3.models.mts3 import MTS3
@@ -56,7 +57,7 @@ def observe_in_segments(
         raise ValueError(f"expected segment_len >= 1, got {segment_len}")
     if state is None:
         state = model.initial_state(batch)
-    model._check_batch("state", state.batch_size, batch)
+    check_state(state, "obs", batch)
     window_len, taken = _longest_window(model, state)
     segment = math.ceil(segment_len / window_len) * window_len
     bounds = [0, *range(segment - taken, steps, segment), steps]

@@ -15,7 +15,7 @@ from mts3.plot.read import read_horizon, read_metrics
 def plot_horizon(run_dir: str | Path, path: str | Path) -> Path:
     """NRMSE of the model and the baselines, and coverage of the model's intervals, over time after the context.
 
-    Thick: over the last `metric_window` steps; faint: each step alone.
+    Thick: over the last `metric_window` steps; faint: each step alone. Both end with the last step that was scored.
 
     Args:
         run_dir: A folder with metrics.json and horizon.csv.
@@ -44,10 +44,12 @@ def _errors(axes: Axes, table: dict[str, np.ndarray], time: np.ndarray, metrics:
         ("model", style.MODEL, str(metrics["model"]), metrics["nrmse"]),
     )
     ends = []
+    marker = "o" if len(time) == 1 else None  # a single point is no line
     for name, colour, label, overall in methods:
         axes.plot(time, table[f"{name}_nrmse"], color=colour, linewidth=0.6, alpha=0.35)
         curve = table[f"{name}_nrmse_sliding"]
-        axes.plot(time, curve, color=colour, linewidth=1.8 if name == "model" else 1.2)
+        width = 1.8 if name == "model" else 1.2
+        axes.plot(time, curve, color=colour, linewidth=width, marker=marker, markersize=3)
         known = curve[~np.isnan(curve)]
         ends.append((known[-1] if len(known) else 0.0, f"{label}  {overall:.3f}", colour))
     # A baseline that diverges leaves the picture rather than flattening the rest.
@@ -58,11 +60,20 @@ def _errors(axes: Axes, table: dict[str, np.ndarray], time: np.ndarray, metrics:
     axes.set_ylim(0.0, top)
     _label_ends(axes, ends, top)
     axes.set_ylabel("NRMSE", fontsize=style.NORMAL, color=style.INK)
+    window = min(metrics["metric_window"], len(time))
     axes.set_title(
-        f"error at each step (faint) and over the last {metrics['metric_window']} steps (thick)",
+        f"error at each step (faint) and over the last {window} steps (thick){_fewer(metrics)}",
         fontsize=style.SMALL,
         color=style.MUTED,
         loc="left",
+    )
+
+
+def _fewer(metrics: dict[str, Any]) -> str:
+    """A line that says in how many sequences the end was observed, where that is not all of them."""
+    ends, sequences = metrics.get("sequences_at_end"), metrics.get("sequences")  # not told by earlier versions
+    return (
+        "" if ends is None or ends == sequences else f"\nthe last step was observed in {ends} of {sequences} sequences"
     )
 
 
@@ -94,7 +105,8 @@ def _coverage(axes: Axes, table: dict[str, np.ndarray], time: np.ndarray) -> Non
     style.clean(axes)
     for level, width in ((50, 1.2), (90, 1.8)):
         axes.axhline(level / 100, color=style.RULE, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
-        axes.plot(time, table[f"coverage_{level}"], color=style.MODEL, linewidth=width, zorder=2)
+        curve, marker = table[f"coverage_{level}"], "o" if len(time) == 1 else None
+        axes.plot(time, curve, color=style.MODEL, linewidth=width, marker=marker, markersize=3, zorder=2)
         axes.annotate(
             f"{level} %",
             xy=(1.0, level / 100),

@@ -16,7 +16,8 @@ MOST_SEQUENCES = 3
 def plot_image_predictions(arrays: dict[str, np.ndarray], model: str, path: str | Path) -> Path:
     """A block a test sequence: the truth, the predicted mean and the predicted standard deviation, as frames.
 
-    The first column is the last image that was seen, the others lie further and further after it.
+    The first column is the last image that was seen, the others lie further and further after it; they stay empty
+    after the end of a trajectory.
 
     Args:
         arrays: Of predictions.npz, with `image_shape`.
@@ -33,10 +34,13 @@ def plot_image_predictions(arrays: dict[str, np.ndarray], model: str, path: str 
     columns = ["seen", *_times(ahead, float(arrays["sample_time"]))]
     truth = as_colours(obs[:, [context - 1, *(context - 1 + step for step in ahead)]], shape, low, high)
     entries = [context - 2 + step for step in ahead]  # entry t is about obs[t+1]
+    over = np.isnan(arrays["mean"][:shown, entries]).all(-1)  # the trajectory has no such row
     mean = as_colours(arrays["mean"][:shown, entries], shape, low, high)
     # Half the range is the spread of a pixel that may as well be black as white.
     std = as_colours(np.sqrt(arrays["var"][:shown, entries]), shape, 0.0, 0.5 * (high - low))
     std = 1.0 - std * (1.0 - np.array(to_rgb(style.MODEL)))
+    for frames in (truth[:, 1:], mean, std):
+        frames[over] = 1.0
     cell = 0.66
     figure = style.new_figure(0.9 + cell * len(columns), 0.3 + shown * (0.4 + 3 * cell * shape[1] / shape[2]))
     for sequence, axes in enumerate(figure.subplots(shown, 1, squeeze=False)[:, 0]):

@@ -94,10 +94,11 @@ def _limits(arrays: dict[str, np.ndarray], sequences: int, channel: int) -> tupl
     truth = arrays["obs"][:sequences, :, channel]
     mean = arrays["mean"][:sequences, ahead, channel]
     half = HALF_90 * np.sqrt(arrays["var"][:sequences, ahead, channel])
-    lower, upper = float((mean - half).min()), float((mean + half).max())
-    if np.isnan(truth).all():
-        return lower, upper
-    low, high = float(np.nanmin(truth)), float(np.nanmax(truth))
+    # Fmin and fmax pass over NaN: not observed, or after the end of a trajectory.
+    lower, low = (float(np.fmin.reduce(values, None, initial=np.inf)) for values in (mean - half, truth))
+    upper, high = (float(np.fmax.reduce(values, None, initial=-np.inf)) for values in (mean + half, truth))
+    if low > high:
+        return (lower, upper) if lower <= upper else (0.0, 1.0)
     room = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-12)
     low, high = max(min(low, lower), low - 0.5 * room), min(max(high, upper), high + 0.5 * room)
     return low - 0.05 * room, high + 0.05 * room
