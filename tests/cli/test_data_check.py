@@ -29,7 +29,7 @@ def test_a_report_names_the_flaw_the_place_the_meaning_and_the_remedy(tmp_path, 
     assert lines[0] == "robot: 6 trajectories of 60 rows, 2 observations and 1 action"
     assert lines[2:4] == [
         "Outliers",
-        "  y in 'run 1': jumps away and back: 1 row in all (row 30); and 2 more trajectories",
+        "  y in 'run 1': jumps away and back: 1 row in all (row 31); and 2 more trajectories",
     ]
     assert lines[4].startswith("  means: ")
     assert any("mask_outliers=true" in line for line in lines)
@@ -52,7 +52,7 @@ def test_a_file_that_is_refused_says_why_first(tmp_path, capsys):
     assert lines[0] == "log: 1 trajectory of 6 rows, 1 observation and no actions"
     assert lines[1].startswith("it cannot be used as it is: ")
     assert "irregular times" in lines[1]
-    assert "  'log': 1 gap, about 2 rows; the longest takes 3 s (rows 2-3)" in lines
+    assert "  'log': 1 gap, about 2 rows; the longest takes 3 s (rows 3-4)" in lines
 
 
 @pytest.mark.parametrize("given", ["0", "two", "1.5"])

@@ -249,7 +249,7 @@ FILES = {
     "bzip.npz": (lambda p: _member(p, _header("(8, 1)") + bytes(64), zipfile.ZIP_BZIP2), None, "numpy does not write"),
     "keys.npz": (lambda p: _npz(p, speed=np.ones((5, 2))), None, "no array 'obs'; it has speed"),
     "words.npz": (lambda p: _npz(p, obs=np.array([["a"], ["b"]])), None, "type <U1; expected numbers"),
-    "nan_time.npz": (lambda p: _npz(p, x=np.ones((3, 1)), t=np.array([0.0, np.nan, 2.0])), TIMED, "time in row 1 is"),
+    "nan_time.npz": (lambda p: _npz(p, x=np.ones((3, 1)), t=np.array([0.0, np.nan, 2.0])), TIMED, "time in data row 2"),
     "version_of_ours.npz": (lambda p: _recorded(p, mts3_dataset="new"), None, "mts3_dataset"),
     "lengths_of_ours.npz": (lambda p: _recorded(p, lengths=[6, -2], names=["a", "b"]), None, "lengths"),
     "names_of_ours.npz": (lambda p: _recorded(p, sample_time=[1.0, 2.0]), None, "sample_time"),
@@ -303,7 +303,7 @@ FILES = {
     "keys.h5": (lambda p: _hdf5(p, speed=np.ones((5, 2))), None, "has no 'obs'; it has speed"),
     "d4rl.h5": (lambda p: _hdf5(p, observations=np.ones((5, 2)), actions=np.ones((4, 1))), None, "(5, 2)"),
     "minari.h5": (lambda p: _hdf5(p, **{"episode_0/actions": np.ones((5, 1))}), None, "has no 'observations'"),
-    "nan_time.h5": (lambda p: _hdf5(p, x=np.ones((3, 1)), t=np.array([0, np.nan, 2])), TIMED, "time in row 1 is"),
+    "nan_time.h5": (lambda p: _hdf5(p, x=np.ones((3, 1)), t=np.array([0, np.nan, 2])), TIMED, "time in data row 2 is"),
     # Tables
     "half.parquet": (lambda p: _halved(p, lambda q: pq.write_table(pa.table({"obs_x": [1.0, 2.0]}), q)), None,
                      "no readable Parquet"),
@@ -314,8 +314,8 @@ FILES = {
     "field.csv": (lambda p: p.write_text("obs_x\n" + "9" * 200_000 + "\n"), None, "field larger than field limit"),
     "cell.csv": (lambda p: p.write_text("obs_x\n" + "a" * 10**5 + "\n1" * 10**5), None, "a cell of 100000 letters"),
     "ragged.csv": (lambda p: p.write_text("obs_x,obs_y\n1,2\n3\n"), None, "1 cells in data row 2"),
-    "nan_time.csv": (lambda p: p.write_text("t,x\n0,1\nnan,2\n2,3\n"), TIMED, "time in row 1 is"),
-    "no_date.csv": (lambda p: p.write_text("t,x\nnoon,1\ndusk,2\n"), TIMED, "starts with 'noon'; expected seconds"),
+    "nan_time.csv": (lambda p: p.write_text("t,x\n0,1\nnan,2\n2,3\n"), TIMED, "time in data row 2 is"),
+    "no_date.csv": (lambda p: p.write_text("t,x\nnoon,1\ndusk,2\n"), TIMED, "'noon' in data row 1; expected seconds"),
     "id.csv": (lambda p: p.write_text("t,x\na,1\n,2\n"), {"obs": "x", "trajectory": "t"}, "empty in data row 2"),
     "unknown.bin": (lambda p: p.write_bytes(b"\x00\x01\x02"), None, "ends in '.bin'; expected one of .npz"),
     # Folders

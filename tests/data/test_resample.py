@@ -18,7 +18,7 @@ def _raw(times, obs, actions=None, reward=None):
 
 
 def _one(*args, step=None, max_gap=None, **kwargs):
-    (piece,), _ = resample([_raw(*args, **kwargs)], step, max_gap)
+    (piece,), *_ = resample([_raw(*args, **kwargs)], step, max_gap)
     return piece
 
 
@@ -59,7 +59,7 @@ def test_every_value_was_measured_within_half_a_step(seed, step):
 def test_regular_times_change_nothing():
     rng = np.random.default_rng(0)
     obs, actions = rng.normal(size=(50, 2)).astype(np.float32), rng.normal(size=50).astype(np.float32)
-    pieces, step = resample([_raw(1e9 + 0.02 * np.arange(50), obs, actions)])
+    pieces, step, _ = resample([_raw(1e9 + 0.02 * np.arange(50), obs, actions)])
     assert step == pytest.approx(0.02)
     np.testing.assert_array_equal(pieces[0].obs, obs)
     np.testing.assert_array_equal(pieces[0].actions[:, 0], actions)
@@ -103,7 +103,7 @@ def test_rewards_in_a_step_add_up():
 
 def test_a_long_silence_splits_and_a_short_one_does_not():
     times = np.r_[np.arange(5.0), 5 + 9.0, 15 + np.arange(3.0), 40.0, 60 + np.arange(2.0)]
-    pieces, step = resample([_raw(times, np.arange(len(times)))])
+    pieces, step, _ = resample([_raw(times, np.arange(len(times)))])
     assert step == 1.0
     # 10 steps of silence are bridged; the lone row between two longer ones makes no trajectory.
     assert [(piece.name, len(piece)) for piece in pieces] == [("run[0:9]", 18), ("run[10:12]", 2)]
@@ -113,7 +113,9 @@ def test_a_long_silence_splits_and_a_short_one_does_not():
 
 
 def test_trajectories_share_one_step():
-    pieces, step = resample([_raw(0.1 * np.arange(9), np.arange(9)), _raw(0.2 * np.arange(5), np.arange(5))], step=0.1)
+    pieces, step, _ = resample(
+        [_raw(0.1 * np.arange(9), np.arange(9)), _raw(0.2 * np.arange(5), np.arange(5))], step=0.1
+    )
     assert (step, [len(piece) for piece in pieces]) == (0.1, [9, 9])
     assert np.isnan(pieces[1].obs[1::2]).all()
     assert resample([_raw(k * np.arange(5.0), np.arange(5)) for k in (1, 2, 3)])[1] == 2.0
@@ -128,8 +130,8 @@ def test_a_coarser_grid_picks_values():
     ("times", "words"),
     [
         (None, "no times to resample by"),
-        ([0, 1, np.nan, 3], "time in row 2 is missing"),
-        ([0, 1, 0.5, 3], "goes from 1 to 0.5 at row 2"),
+        ([0, 1, np.nan, 3], "time in data row 3 is missing"),
+        ([0, 1, 0.5, 3], "goes from 1 to 0.5 at data row 3"),
         ([5, 5, 5, 5], "one time for all its rows"),
         ([0], "has 1 row"),
     ],

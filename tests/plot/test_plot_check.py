@@ -79,8 +79,8 @@ def test_a_long_recording_shows_the_first_flaw_from_near(tmp_path, figures):
     plot_check(_checked(obs), tmp_path / "flaws.png")
     whole, near = figures[0].axes
     assert np.diff(whole.get_xlim()) > 40  # minutes
-    assert near.get_xlabel() == "row"
-    assert _spans(near, "outlier") == [(2999.5, 3000.5)]
+    assert near.get_xlabel() == "data row"
+    assert _spans(near, "outlier") == [(3000.5, 3001.5)]
     assert 2900 < near.get_xlim()[0] < 3000 < near.get_xlim()[1] < 3100
 
 
@@ -117,7 +117,8 @@ def test_times_and_values_that_cannot_be_drawn(tmp_path, figures):
 
 
 def test_every_kind_with_rows_has_a_colour():
-    assert set(KINDS) - set(COLOURS) == {"action_extra", "action_late", "never_observed", "short", "coarse", "constant"}
+    without = {"action_extra", "action_late", "never_observed", "short", "coarse", "constant", "time_unit"}
+    assert set(KINDS) - set(COLOURS) == without
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):

@@ -62,6 +62,8 @@ def print_report(checked: Checked) -> None:
         print("nothing found: times, actions, lengths and every channel look sound")
     for kind, group in itertools.groupby(checked.findings, lambda finding: finding.kind):
         _print_kind(kind, list(group))
+    if any(finding.rows for finding in checked.findings):
+        print("\nrows are data rows of a trajectory: 1 is its first one, under the header of the file")
 
 
 def _print_kind(kind: str, findings: list[Finding]) -> None:
@@ -83,7 +85,7 @@ def _line(findings: list[Finding]) -> str:
     """The flaw of one channel: where it is first, and in how many other trajectories."""
     first = findings[0]
     where = " in ".join(part for part in (first.channel, f"'{first.trajectory}'" if first.trajectory else "") if part)
-    rows = ", ".join(f"{a}" if b == a + 1 else f"{a}-{b - 1}" for a, b in first.rows[:SHOWN_SPANS])
+    rows = ", ".join(f"{a + 1}" if b == a + 1 else f"{a + 1}-{b}" for a, b in first.rows[:SHOWN_SPANS])
     if rows:
         rows = f" (row{'s' if first.rows[0][1] - first.rows[0][0] > 1 or len(first.rows) > 1 else ''} {rows}"
         rows += f" and {len(first.rows) - SHOWN_SPANS} more places)" if len(first.rows) > SHOWN_SPANS else ")"

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from mts3.data.action_flaws import action_flaws
+from mts3.data.clock import read_clock, tick
 from mts3.data.columns import Columns
 from mts3.data.findings import KINDS, Finding
 from mts3.data.flaws import channel_flaws, gaps
 from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
 from mts3.data.readers import read_with_notes
 from mts3.data.resolution import FEW, FLICKER
-from mts3.data.time_flaws import GAP_STEPS, time_flaws, usual_step
+from mts3.data.time_flaws import span_flaws, time_flaws
 from mts3.data.trajectory import Dataset
 
 # Of data=file, where the user says nothing else.
@@ -67,7 +68,7 @@ def check_file(
     except RefusedRows as error:
         if error.recording is None:
             raise
-        return Checked(error.recording, find_flaws(error.recording, window_len), str(error))
+        return Checked(error.recording, find_flaws(error.recording, window_len), str(error), error.notes)
     return replace(check_dataset(reading.dataset, window_len), notes=reading.notes)
 
 
@@ -90,7 +91,9 @@ def check_dataset(dataset: Dataset, window_len: int = WINDOW_LEN) -> Checked:
 def find_flaws(recording: RawRecording, window_len: int = WINDOW_LEN) -> tuple[Finding, ...]:
     """Everything found in a recording, in the order of KINDS."""
     raw = recording.trajectories
-    findings = [finding for trajectory in raw for finding in time_flaws(trajectory)]
+    shown = tick(raw)
+    findings = [finding for trajectory in raw for finding in time_flaws(trajectory, shown)]
+    findings += span_flaws(recording)
     findings += action_flaws(recording)
     least = 2 * window_len + 1
     findings += [
@@ -101,7 +104,7 @@ def find_flaws(recording: RawRecording, window_len: int = WINDOW_LEN) -> tuple[F
             values = [getattr(trajectory, kind)[:, channel] for trajectory in raw]
             findings += _any_channel(raw, name, values)
             if kind == "obs":
-                findings += _obs_channel(raw, name, values)
+                findings += _obs_channel(raw, name, values, shown)
     order = list(KINDS)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.kind)))
 
@@ -127,7 +130,7 @@ def _any_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarra
     return found
 
 
-def _obs_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarray]) -> list[Finding]:
+def _obs_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarray], shown: float) -> list[Finding]:
     if all(np.isnan(array).all() for array in values):
         return [Finding("never_observed", "", name, (), "NaN in every row")]
     found = []
@@ -137,7 +140,7 @@ def _obs_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarra
             longest = max(b - a for a, b in spans)
             words = f"{np.isnan(array).sum()} of {len(array)} rows missing, up to {longest} in a row"
             found.append(Finding("gap", trajectory.name, name, tuple(spans), words))
-    places = [_places(trajectory) for trajectory in raw]
+    places = [_places(trajectory, shown) for trajectory in raw]
     for kind, every in channel_flaws([_put(a, p) for a, p in zip(values, places, strict=True)]).items():
         for trajectory, place, spans in zip(raw, places, every, strict=True):
             rows = tuple((int(np.searchsorted(place, a)), int(np.searchsorted(place, b))) for a, b in spans)
@@ -149,13 +152,13 @@ def _obs_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarra
     return found
 
 
-def _places(trajectory: RawTrajectory) -> np.ndarray:
+def _places(trajectory: RawTrajectory, shown: float) -> np.ndarray:
     """(T,) a place for each row, with one left free where rows are missing in time."""
     places = np.arange(len(trajectory))
     if trajectory.times is None or len(trajectory) < 2:
         return places
-    steps = np.diff(trajectory.times)
-    return places + np.r_[0, np.cumsum(~(steps <= GAP_STEPS * usual_step(trajectory.times)))]
+    unknown = np.isnan(np.diff(trajectory.times))
+    return places + np.r_[0, np.cumsum(read_clock(trajectory.times, shown).wide | unknown)]
 
 
 def _put(values: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -47,10 +47,26 @@ KINDS = {
         "rows are out of order, or several trajectories follow one another; the file is refused",
         "sort the rows, or name the column that tells trajectories apart with trajectory=NAME",
     ),
+    "clock_change": Kind(
+        "Clock set back",
+        "local times show an hour twice where clocks are set back; the file is refused",
+        "write the times in UTC, or with their zone",
+    ),
+    "time_rounded": Kind(
+        "Time stamps too coarse",
+        "many rows claim one moment, though each had its own; the file is refused, and resample=true would leave most "
+        "of it out",
+        "write times with all their digits, or give sample_time=SECONDS without time=",
+    ),
     "time_repeated": Kind(
         "Time stamps repeated",
         "two rows claim one moment; the file is refused",
         "leave one out, name the column of trajectories with trajectory=NAME, or take the later one with resample=true",
+    ),
+    "time_unit": Kind(
+        "Time stamps that seem to count in something else than seconds",
+        "windows, rates and reports would all be in a wrong unit",
+        "say what they count in with time_unit=ms, us, ns, min, h or d",
     ),
     "irregular": Kind(
         "Irregular time stamps",

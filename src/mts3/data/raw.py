@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from mts3.data.alignment import aligned
 from mts3.data.stored import Rows, hold_last
 from mts3.errors import UserError
+
+
+class Written(NamedTuple):
+    """How a file writes its times.
+
+    Attributes:
+        words: What they were taken for, as in "time 'stamp': nanoseconds since 1970"; "" where nothing was converted.
+        local: Dates without a zone, which jump where clocks are set forward or back.
+        spacing: Seconds between neighbouring numbers of a type of few digits, such as float32; else 0.
+        from_first: Whether the seconds are counted from the first row.
+    """
+
+    words: str = ""
+    local: bool = False
+    spacing: float = 0.0
+    from_first: bool = False
+
+
+class Times(NamedTuple):
+    """The times of rows: `seconds` (R,) float64, NaN where one is missing, and how they are `written`."""
+
+    seconds: np.ndarray
+    written: Written = Written()
 
 
 @dataclass(frozen=True)
@@ -21,6 +45,7 @@ class RawTrajectory:
         actions: (T, A) float32 or float64, NaN = not known.
         times: (T,) float64 seconds, in whatever order; None: every row is one step.
         reward: (T,) NaN = not known; None: no reward.
+        written: How the file writes the times.
     """
 
     name: str
@@ -28,6 +53,7 @@ class RawTrajectory:
     actions: Rows
     times: np.ndarray | None = None
     reward: Rows | None = None
+    written: Written = field(default_factory=Written)
 
     def __len__(self) -> int:
         return len(self.obs)
@@ -45,7 +71,7 @@ class RawTrajectory:
         obs, actions, reward = aligned(self.obs, self.actions, self.reward, shift, self.name)
         times = None if self.times is None else self.times[max(0, -shift) :][: len(obs)]
         actions = hold_last(actions) if len(actions) < len(obs) else actions
-        return RawTrajectory(self.name, obs, actions, times, reward)
+        return replace(self, obs=obs, actions=actions, times=times, reward=reward)
 
 
 @dataclass(frozen=True)
@@ -67,8 +93,9 @@ class RawRecording:
 
 
 class RefusedRows(UserError):
-    """A file was read, but its rows make no data set. It carries them, so that they can be looked at."""
+    """A file was read, but its rows make no data set. It carries them, so that they can be looked at, and the notes."""
 
-    def __init__(self, message: str, recording: RawRecording | None = None) -> None:
+    def __init__(self, message: str, recording: RawRecording | None = None, notes: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.recording = recording
+        self.notes = notes

@@ -12,7 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mts3.data.clock import read_clock, tick
 from mts3.data.raw import RawTrajectory
+from mts3.data.row_account import Account
+from mts3.data.sampling import ordered_times
 from mts3.errors import UserError
 
 # A longer silence, in steps, ends a trajectory unless the user says otherwise: what was commanded meanwhile is unknown.
@@ -25,8 +28,8 @@ LEAST_AGREEMENT = 0.5
 
 def resample(
     trajectories: Sequence[RawTrajectory], step: float | None = None, max_gap: float | None = None
-) -> tuple[list[RawTrajectory], float]:
-    """Trajectories on regular grids, without times, and the step of the grids in seconds.
+) -> tuple[list[RawTrajectory], float, Account]:
+    """Trajectories on regular grids, without times, the step of the grids in seconds, and what became of the rows.
 
     Observations: each channel takes its nearest observed value within half a step of a grid point, else NaN; at equal
     distance, as with a repeated time stamp, the later row wins. Where several rows lie in one step the others are left
@@ -39,76 +42,84 @@ def resample(
 
     Args:
         trajectories: Each with times that do not decrease.
-        step: Seconds; None takes the median step between different times, per trajectory, and of those the median.
+        step: Seconds; None takes the step of each trajectory's clock (see `mts3.data.clock`), and of those the median.
         max_gap: Seconds; None takes ten steps.
 
     Raises:
         UserError: for times that are missing or decrease, or if next to nothing remains.
     """
-    steps = [_median_step(trajectory) for trajectory in trajectories]
-    step = step or float(np.median(steps))
+    shown = tick(trajectories)
+    step = step or measured_step(trajectories)
     max_gap = max_gap or MAX_GAP_STEPS * step
-    pieces = [piece for trajectory in trajectories for piece in _resample_one(trajectory, step, max_gap)]
+    pieces: list[RawTrajectory] = []
+    account = Account()
+    for trajectory in trajectories:
+        made, counted = _resample_one(trajectory, step, max_gap, shown)
+        pieces += made
+        account = account.plus(counted)
     if not pieces:
         raise UserError(
             f"resampled every {step:g} s, no trajectory has 2 rows in a row with every action known; "
             f"expected rows closer than max_gap={max_gap:g} s: choose a larger max_gap or another sample_time"
         )
-    return pieces, step
+    return pieces, step, account
 
 
-def ordered_times(trajectory: RawTrajectory) -> np.ndarray:
-    """The times (T,) of a trajectory, T at least 2, none missing, none before the one above.
+def measured_step(trajectories: Sequence[RawTrajectory]) -> float:
+    """The median over trajectories of the step of their clocks, in seconds.
 
     Raises:
-        UserError: if they are not so.
+        UserError: for times that are missing or decrease, or are all the same.
     """
-    times, where = trajectory.times, f"trajectory '{trajectory.name}'"
-    if times is None:
-        raise UserError(f"{where} has no times to resample by; name their column with data.columns.time=NAME")
-    missing = np.flatnonzero(~np.isfinite(times))
-    if len(missing):
-        raise UserError(f"{where}: the time in row {missing[0]} is missing; expected a time in every row")
-    if len(times) < 2:
-        raise UserError(f"{where} has 1 row; expected at least 2: leave it out or give more data")
-    back = np.flatnonzero(np.diff(times) < 0)
-    if len(back):
-        row = int(back[0]) + 1
-        raise UserError(
-            f"{where}: the time goes from {times[row - 1]:g} to {times[row]:g} at row {row}; expected it to increase: "
-            "sort the rows, or name the column that tells trajectories apart with data.columns.trajectory=NAME"
-        )
-    return times
+    shown = tick(trajectories)
+    steps = []
+    for trajectory in trajectories:
+        times = ordered_times(trajectory)
+        if times[-1] == times[0]:
+            raise UserError(
+                f"trajectory '{trajectory.name}' has one time for all its rows; expected times that increase"
+            )
+        steps.append(read_clock(times, shown).step)
+    return float(np.median(steps))
 
 
-def _median_step(trajectory: RawTrajectory) -> float:
-    steps = np.diff(ordered_times(trajectory))
-    if not steps.any():
-        raise UserError(f"trajectory '{trajectory.name}' has one time for all its rows; expected times that increase")
-    return float(np.median(steps[steps > 0]))
-
-
-def _resample_one(trajectory: RawTrajectory, step: float, max_gap: float) -> list[RawTrajectory]:
+def _resample_one(
+    trajectory: RawTrajectory, step: float, max_gap: float, shown: float
+) -> tuple[list[RawTrajectory], Account]:
     times = ordered_times(trajectory) - ordered_times(trajectory)[0]
-    place = times / step - _phase(times / step)
+    place = times / step - _phase(times / step, shown / step)
     breaks = np.flatnonzero(np.diff(times) > max_gap) + 1
     edges = [0, *(int(row) for row in breaks), len(times)]
-    pieces = []
+    pieces: list[RawTrajectory] = []
+    account = Account(cuts=len(breaks))
     for first, last in itertools.pairwise(edges):
         name = trajectory.name if len(edges) == 2 else f"{trajectory.name}[{first}:{last}]"
-        piece = _on_grid(trajectory, place[first:last], slice(first, last), name)
+        piece, counted = _on_grid(trajectory, place[first:last], slice(first, last), name)
         if len(piece) >= 2:
             pieces.append(piece)
-    return pieces
+        else:
+            rows = last - first
+            counted = Account(rows=rows, unknown=min(counted.unknown, rows), alone=rows - min(counted.unknown, rows))
+        account = account.plus(counted)
+    return pieces, account
 
 
-def _phase(steps: np.ndarray) -> float:
-    """Where between two whole steps most of the times (T,), in steps, lie: -0.5 to 0.5."""
+def _phase(steps: np.ndarray, shown: float) -> float:
+    """Where between two whole steps the grid points lie: -0.5 to 0.5.
+
+    Most of the times (T,) lie there, in steps; of a clock that rounds to `shown` steps the middle of all of them.
+    """
+    if shown:
+        phases = np.sort(steps % 1.0)
+        free = np.diff(phases, append=phases[0] + 1.0)
+        widest = int(np.argmax(free))
+        if free[widest] >= (1.0 - shown) / 2 > 0:
+            return float((phases[widest] + free[widest] / 2) % 1.0 - 0.5)
     direction = np.exp(2j * np.pi * steps).mean()
     return float(np.angle(direction) / (2 * np.pi)) if abs(direction) > LEAST_AGREEMENT else 0.0
 
 
-def _on_grid(trajectory: RawTrajectory, place: np.ndarray, rows: slice, name: str) -> RawTrajectory:
+def _on_grid(trajectory: RawTrajectory, place: np.ndarray, rows: slice, name: str) -> tuple[RawTrajectory, Account]:
     """The given rows on their grid; `place` (n,) is their time in steps, whole at the grid points."""
     point = np.floor(place + 0.5).astype(np.int64)
     distance = np.abs(place - point)
@@ -122,16 +133,30 @@ def _on_grid(trajectory: RawTrajectory, place: np.ndarray, rows: slice, name: st
     obs = np.full((count, trajectory.obs.shape[1]), np.nan, dtype=trajectory.obs.dtype)
     # Of several rows at one grid point the last one written stays: the nearest, and among equals the later.
     order = np.argsort(-distance, kind="stable")
+    dropped = np.zeros(len(point), bool)
     for channel in range(obs.shape[1]):
-        values = trajectory.obs[rows, channel][order]
-        seen = ~np.isnan(values)
-        obs[point[order][seen], channel] = values[seen]
+        values = trajectory.obs[rows, channel]
+        written = order[~np.isnan(values[order])]
+        source = np.full(count, -1)
+        source[point[written]] = written
+        obs[source >= 0, channel] = values[source[source >= 0]]
+        dropped[written] |= source[point[written]] != written
     in_force = np.searchsorted(point, np.arange(count), side="right") - 1
     actions = _held(trajectory.actions[rows])[in_force]
     known = np.isfinite(actions).all(1)
     start = int(np.argmax(known)) if known.any() else count
     reward = None if trajectory.reward is None else _summed(trajectory.reward[rows], point, count)[start:]
-    return RawTrajectory(name, obs[start:], actions[start:], reward=reward)
+    piece = RawTrajectory(name, obs[start:], actions[start:], reward=reward)
+    kept = point >= start
+    taken = len(np.unique(point[kept]))
+    return piece, Account(
+        rows=len(point),
+        points=count - start,
+        merged=int(kept.sum()) - taken,
+        dropped=int((dropped & kept).sum()),
+        filled=count - start - taken,
+        unknown=int((~kept).sum()),
+    )
 
 
 def _held(actions: np.ndarray) -> np.ndarray:

@@ -1,19 +1,26 @@
-"""Flaws in the time stamps of a trajectory."""
+"""Flaws in the time stamps of a trajectory, and in what they were taken for."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from mts3.data.assemble import TIME_TOLERANCE
+from mts3.data.clock import TIME_TOLERANCE, read_clock, usual_step
 from mts3.data.findings import Finding
-from mts3.data.raw import RawTrajectory
+from mts3.data.raw import RawRecording, RawTrajectory
+from mts3.data.time_causes import Cause, cause, set_forward
 
-# From this many usual steps on at least one row is missing.
-GAP_STEPS = 1.5
+DAY = 86400.0
+# Nothing that is recorded as one system takes so long from row to row, or from the first row to the last.
+LONGEST_STEP, LONGEST_SPAN = 32 * DAY, 50 * 365 * DAY
 
 
-def time_flaws(trajectory: RawTrajectory) -> list[Finding]:
-    """What is wrong with the times of one trajectory; nothing where it has none."""
+def time_flaws(trajectory: RawTrajectory, shown: float = 0.0) -> list[Finding]:
+    """What is wrong with the times of one trajectory; nothing where it has none.
+
+    Args:
+        trajectory: As the file holds it.
+        shown: The smallest step that the clock of the file can show, as `mts3.data.clock.tick` finds it.
+    """
     times = trajectory.times
     if times is None:
         return []
@@ -28,31 +35,45 @@ def time_flaws(trajectory: RawTrajectory) -> list[Finding]:
     add("time_missing", missing, 0, f"{len(missing)} of {len(times)} rows")
     steps = np.diff(times)
     back, same = np.flatnonzero(steps < 0) + 1, np.flatnonzero(steps == 0) + 1
-    add("time_back", back, 1, f"{len(back)} of {len(steps)} steps")
-    add("time_repeated", same, 1, f"{len(same)} of {len(steps)} steps")
+    why = None if len(missing) else cause(trajectory)
+    add(_kind(why, "time_back"), back, 1, f"{len(back)} of {len(steps)} steps{_because(why)}")
+    add(_kind(why, "time_repeated"), same, 1, f"{len(same)} of {len(steps)} steps{_because(why)}")
+    clock = read_clock(times, shown)
     usual = usual_step(times)
-    off = (steps > 0) & (np.abs(steps - usual) > TIME_TOLERANCE * usual)
-    wide = off & (steps > GAP_STEPS * usual)
-    odd = np.flatnonzero(off & ~wide) + 1
+    odd = np.flatnonzero(clock.uneven) + 1
     add(
         "irregular",
         odd,
         1,
         f"{len(odd)} of {len(steps)} steps differ by more than {TIME_TOLERANCE:.0%} from the median of {usual:g} s",
     )
-    rows = np.flatnonzero(wide) + 1
+    rows = np.flatnonzero(clock.wide) + 1
     if len(rows):
-        lost = int(np.round(steps[wide] / usual - 1).sum())
+        lost = int(np.round(steps[clock.wide] / clock.step - 1).sum())
+        forward = set_forward(trajectory)
+        hour = "; one is an hour longer than a step, as where clocks are set forward" if len(forward) else ""
         add(
             "time_gap",
             rows,
             1,
-            f"{len(rows)} gap{'s' * (len(rows) > 1)}, about {lost} rows; the longest takes {steps.max():g} s",
+            f"{len(rows)} gap{'s' * (len(rows) > 1)}, about {lost} rows; the longest takes {steps.max():g} s{hour}",
         )
     return found
 
 
-def usual_step(times: np.ndarray) -> float:
-    """The median of the steps forward, in seconds; 1 where there is none."""
-    steps = np.diff(times[np.isfinite(times)])
-    return float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
+def span_flaws(recording: RawRecording) -> list[Finding]:
+    """A recording that would take longer than one can: its times seem to count in something else."""
+    longest = max(recording.trajectories, key=len)
+    step = recording.sample_time or (1.0 if longest.times is None else usual_step(longest.times))
+    span = step * len(longest)
+    if step <= LONGEST_STEP and span <= LONGEST_SPAN:
+        return []
+    return [Finding("time_unit", "", "", (), f"a step of {step:g} s is {step / DAY:.3g} days, {span / DAY:.3g} in all")]
+
+
+def _kind(why: Cause | None, otherwise: str) -> str:
+    return otherwise if why is None else why.kind
+
+
+def _because(why: Cause | None) -> str:
+    return "" if why is None else f"; {why.words}: {why.advice}"

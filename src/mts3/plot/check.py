@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mts3.data.check import Checked
+from mts3.data.clock import GAP_STEPS, usual_step
 from mts3.data.findings import KINDS, Finding
 from mts3.data.raw import RawRecording, RawTrajectory
-from mts3.data.time_flaws import GAP_STEPS, usual_step
 from mts3.plot import style
 from mts3.plot.dataset import thin
 
@@ -28,6 +28,8 @@ COLOURS = {
     "time_missing": "#1f2328",
     "time_back": "#1f2328",
     "time_repeated": "#7b3fa0",
+    "time_rounded": "#7b3fa0",
+    "clock_change": "#1f2328",
     "irregular": "#e69f00",
     "time_gap": "#8a8f98",
     "action_first": "#d55e00",
@@ -78,7 +80,7 @@ def plot_check(checked: Checked, path: str | Path) -> Path:
     if detail:
         for place, strip in zip(axes[:, -1], strips, strict=True):
             _detail(place, strip, _values(shown[0], recording, strip), marks[0][strip])
-        axes[-1, -1].set_xlabel("row", fontsize=style.SMALL, color=style.INK)
+        axes[-1, -1].set_xlabel("data row", fontsize=style.SMALL, color=style.INK)
     _title(figure, checked, len(shown))
     _legend(figure, [f.kind for found in marks for here in found.values() for f in here])
     return style.save(figure, path)
@@ -173,7 +175,7 @@ def _strip(axes: Axes, strip: str, values: np.ndarray, time: np.ndarray, found: 
 
 
 def _detail(axes: Axes, strip: str, values: np.ndarray, found: list[Finding]) -> None:
-    """The first flaw of a strip from near, over the numbers of its rows."""
+    """The first flaw of a strip from near, over the numbers of its rows, from 1 on."""
     if not found:
         axes.set_axis_off()
         return
@@ -186,7 +188,7 @@ def _detail(axes: Axes, strip: str, values: np.ndarray, found: list[Finding]) ->
         )
         for finding in found
     ]
-    _strip(axes, strip, values[low:high], np.arange(low, high), near)
+    _strip(axes, strip, values[low:high], np.arange(low + 1, high + 1), near)
 
 
 def _line(axes: Axes, values: np.ndarray, time: np.ndarray) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mts3.data.assemble import assemble
 from mts3.data.columns import Columns
+from mts3.data.raw import Times
 from mts3.data.readers.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.readers.reading import Reading, listed, roles
 from mts3.errors import UserError
@@ -53,6 +54,8 @@ def read(folder: Path, columns: Columns) -> Reading:
     rows = {name: _joined([part[name] for part in parts], name, folder) for name in names}
     order, short = _order(rows[EPISODE][:, 0], rows[FRAME][:, 0])
     episodes, frames = rows[EPISODE][order, 0].astype(np.int64), rows[FRAME][order, 0]
+    # Frames are counted, not timed: a step that the user gives stands above the file's.
+    step = columns.sample_time if columns.sample_time and not columns.resample else 1.0 / fps
     dataset, said = assemble(
         folder,
         np.concatenate([rows[key][order] for key in obs_keys], axis=1),
@@ -61,7 +64,7 @@ def read(folder: Path, columns: Columns) -> Reading:
         _channels(features, action_keys, rows),
         columns,
         ids=np.char.add("episode_", episodes.astype(np.str_)),
-        times=frames / fps,
+        times=Times(frames * step),
         reward=rows[REWARD][order, 0] if has_reward else None,
     )
     dataset = replace(dataset, sample_time=columns.sample_time or 1.0 / fps)

@@ -62,7 +62,7 @@ def table_reading(
         action_names,
         columns,
         ids=None if columns.trajectory is None else _ids(data[columns.trajectory], columns.trajectory, path),
-        times=seconds([data[name] for name in columns.time], columns, path) if columns.time else None,
+        times=seconds([data[name] for name in columns.time], columns, path, units) if columns.time else None,
         reward=None if columns.reward is None else numbers(data[columns.reward], columns.reward, path),
     )
     if units:

@@ -1,0 +1,93 @@
+"""Why times repeat or jump: what a log loses when it writes them, named before anything is advised."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mts3.data.clock import TIME_TOLERANCE, read_clock
+from mts3.data.raw import RawTrajectory
+
+HOUR = 3600.0
+# Clocks change twice a year.
+LEAST_BETWEEN_CHANGES = 100 * 24 * HOUR
+# This share of the times stands in as many rows as the others.
+ALIKE = 0.9
+MIXED = "or name the column that tells trajectories apart with trajectory=NAME, where several are mixed"
+
+
+class Cause(NamedTuple):
+    """The `kind` of finding, what seems to have happened in `words`, and what to do (`advice`)."""
+
+    kind: str
+    words: str
+    advice: str
+
+
+def cause(trajectory: RawTrajectory) -> Cause | None:
+    """Why times of a trajectory, none of them missing, repeat or go back; None where nothing tells."""
+    changes = set_back(trajectory)
+    steps = np.diff(trajectory.times if trajectory.times is not None else np.empty(0))
+    if len(changes) and len(changes) == np.count_nonzero(steps <= 0):
+        return Cause(
+            "clock_change",
+            "the time goes back by exactly one hour, as local times do where clocks are set back",
+            "write the times in UTC, or with their zone, as in 2024-10-27T02:30:00+01:00",
+        )
+    return None if (steps < 0).any() else _rounded(trajectory)
+
+
+def set_back(trajectory: RawTrajectory) -> np.ndarray:
+    """The rows before which a clock was set back by an hour, of local times."""
+    return _changes(trajectory, -HOUR)
+
+
+def set_forward(trajectory: RawTrajectory) -> np.ndarray:
+    """The rows before which a clock was set forward by an hour, of local times."""
+    return _changes(trajectory, HOUR)
+
+
+def _changes(trajectory: RawTrajectory, by: float) -> np.ndarray:
+    none = np.empty(0, np.int64)
+    if trajectory.times is None or not trajectory.written.local or len(trajectory.times) < 3:
+        return none
+    times = trajectory.times
+    usual = read_clock(times).step
+    rows = np.flatnonzero(np.abs(np.diff(times) - usual - by) <= TIME_TOLERANCE * usual) + 1
+    most = 1 + np.ptp(times[np.isfinite(times)]) / LEAST_BETWEEN_CHANGES
+    return rows if usual <= HOUR and len(rows) <= most else none
+
+
+def _rounded(trajectory: RawTrajectory) -> Cause | None:
+    """Times that lost their last digits: each stands in as many rows as the next one."""
+    times, spacing = trajectory.times, trajectory.written.spacing
+    if times is None:
+        return None
+    starts = np.flatnonzero(np.r_[True, np.diff(times) > 0])
+    between = np.diff(times[starts])
+    if not len(between):
+        return None
+    if np.median(between) <= 2 * spacing:
+        return Cause(
+            "time_rounded",
+            f"the times are held in float32, whose numbers lie {spacing:g} s apart here",
+            "write them as float64 or as whole numbers, or give sample_time=SECONDS without time=",
+        )
+    # The first and the last time may be cut off.
+    rows = np.diff(starts)[1:]
+    if len(rows) < 3:
+        return None
+    usual = np.median(rows)
+    if usual < 2 or np.mean(np.abs(rows - usual) <= 1) < ALIKE:
+        return None
+    exact = np.mean(rows == usual) >= ALIKE
+    count = float(usual if exact else rows.mean())
+    apart = float(np.median(between))
+    unit = "minute" if apart % 60 == 0 else "second" if apart % 1 == 0 else f"{apart:g} s"
+    about = "" if exact else "about "
+    return Cause(
+        "time_rounded",
+        f"each time stands in {about}{count:.4g} rows: what comes after the whole {unit} seems to be lost",
+        f"give sample_time={apart / count:.6g} without time=, {MIXED}",
+    )
