@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mts3.data.one_hot import one_hot
 from mts3.data.trajectory import as_float32
 from mts3.errors import UserError
 
@@ -74,7 +75,7 @@ class Actions:
         if isinstance(self.space, spaces.Discrete):
             if not self.space.contains(action):
                 raise UserError(f"action {action!r} is not in {self.space}")
-            return (np.arange(self.channels) == int(action) - int(self.space.start)).astype(np.float32)
+            return one_hot(action, self.channels, int(self.space.start))
         row = np.array(as_float32(action, "actions")).reshape(-1)
         if row.size != self.channels or not np.isfinite(row).all():
             raise UserError(f"action {action!r} does not fit {self.space}; expected {self.channels} finite numbers")
