@@ -205,6 +205,13 @@ def _torch_evil(path):
         archive.writestr("x/version", "3\n")
 
 
+def _torch_keys(path):
+    """A key of 2^60 parts: to look at all of them takes longer than there is time."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x/data.pkl", b"\x80\x02}N" + (b"q\x01h\x01" + b"\x86") * 60 + b"Ns.")
+        archive.writestr("x/version", "3\n")
+
+
 def _torch_swelling(path):
     """A tensor that repeats four bytes a hundred thousand million times."""
     torch.save({key: torch.zeros(1).expand(10**4, 10**4, 10**3) for key in KEYS}, path)
@@ -274,6 +281,9 @@ FILES = {
     "long.pkl": (lambda p: p.write_bytes(b"\x80\x04\x8e" + struct.pack("<Q", 2**40)), None, "no readable pickle"),
     "slots.pkl": (lambda p: p.write_bytes(b"\x80\x04Nr\xff\xff\xff\x7f."), None, "instructions or objects"),
     "deep.pkl": (lambda p: p.write_bytes(b"\x80\x04N" + b"\x85" * 10**6 + b"."), None, "more than 20000 instructions"),
+    "keys_of_tuples.pkl": (lambda p: p.write_bytes(b"\x80\x04}N" + b"2\x86" * 60 + b"Ns."), None, "tuples of more"),
+    "keys_of_tuples.pt": (_torch_keys, None, "tuples of more than"),
+    "deep_key.pkl": (lambda p: p.write_bytes(b"\x80\x04}N" + b"\x85" * 9999 + b"Ns."), None, "holds a dict; expected"),
     "list.pkl": (lambda p: p.write_bytes(pickle.dumps([1, 2])), None, "holds a list; expected a dictionary"),
     "keys.pkl": (lambda p: p.write_bytes(_official(test_act=None)), None, "expected a dictionary with the keys"),
     "objects.pkl": (lambda p: p.write_bytes(_official(train_obs=np.array([None]))), None, "'train_obs' of"),
