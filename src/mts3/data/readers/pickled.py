@@ -72,8 +72,10 @@ def _reading(content: Any, path: Path, columns: Columns, kind: str) -> Reading:
         keys = [str(key)[:40] for key in content if isinstance(key, str | int)] if isinstance(content, Mapping) else []
         found = ", ".join(keys[:8]) or f"a {type(content).__name__}"
         raise UserError(f"{path} holds {found}; expected a dictionary with the keys {', '.join(PRESPLIT_KEYS)}")
-    if any((columns.obs, columns.actions, columns.reward, columns.time, columns.trajectory)):
-        raise UserError(f"{path} says itself what it holds; of the column mapping it takes sample_time")
+    if columns.names_columns:
+        raise UserError(
+            f"{path} says itself what it holds; of the column mapping it takes sample_time and action_shift"
+        )
     parts = {key: content[key] for key in KEYS if key in content}
     normalizer = content.get("normalizer")
     for name in NORMALIZERS:
