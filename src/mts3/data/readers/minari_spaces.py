@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mts3.data.one_hot import one_hot
+from mts3.data.readers.reading import listed
 from mts3.data.stored import Rows
 from mts3.errors import UserError
 
@@ -84,9 +85,11 @@ class Description:
     counts: tuple[object, object] = (None, None)
 
     def spaces_notes(self) -> tuple[str, ...]:
-        """A line about parts with too many choices."""
+        """A line about parts that are choices, and one about those with too many."""
+        each = (*self.obs.choices, *self.actions.choices)
         many = (*self.obs.many, *self.actions.many)
-        return (f"more than {MOST_CHOICES} choices, taken as one number: {', '.join(many)}",) if many else ()
+        notes = (f"a channel for each choice: {listed(each)}",) if each else ()
+        return (*notes, f"more than {MOST_CHOICES} choices, taken as one number: {listed(many)}") if many else notes
 
 
 def described(path: Path, attributes: Mapping[str, Any] | None = None) -> Description:
