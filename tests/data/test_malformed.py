@@ -120,9 +120,9 @@ def _stored_outside(path):
         file.create_dataset("obs", (9, 1), "u1", external=[("/etc/hostname", 0, 9)])
 
 
-def _declared(path, shape, **how):
+def _declared(path, shape, name="obs", **how):
     with h5py.File(path, "w") as file:
-        file.create_dataset("obs", shape, "f8", **how)
+        file.create_dataset(name, shape, "f8", **how)
 
 
 def _packed_zeros(mebibytes: int, raw: bool) -> bytes:
@@ -313,6 +313,11 @@ FILES = {
     "keys.h5": (lambda p: _hdf5(p, speed=np.ones((5, 2))), None, "has no 'obs'; it has speed"),
     "d4rl.h5": (lambda p: _hdf5(p, observations=np.ones((5, 2)), actions=np.ones((4, 1))), None, "(5, 2)"),
     "minari.h5": (lambda p: _hdf5(p, **{"episode_0/actions": np.ones((5, 1))}), None, "has no 'observations'"),
+    "demo.h5": (lambda p: _declared(p, (10**12, 1), name="data/demo_0"), None, "without observations; expected obs in"),
+    "demos.h5": (lambda p: _hdf5(p, **{"data/demo_0/obs/x": np.ones((4, 1)), "data/demo_0/actions": np.ones((4, 1)),
+                                          "data/demo_1": np.ones(3)}), None,
+                 "has no 'obs'; it has nothing"),
+    "episode.h5": (lambda p: _declared(p, (10**12, 1), name="episode_0"), None, "has no 'observations'"),
     "nan_time.h5": (lambda p: _hdf5(p, x=np.ones((3, 1)), t=np.array([0, np.nan, 2])), TIMED, "time in row 1 is"),
     # Tables
     "half.parquet": (lambda p: _halved(p, lambda q: pq.write_table(pa.table({"obs_x": [1.0, 2.0]}), q)), None,

@@ -66,40 +66,47 @@ def arrays_reading(
         _side_by_side(arrays, action_keys, path) if action_keys else (np.empty((*obs.shape[:-1], 0), np.float32), ())
     )
     wide = _wide_note(obs, actions, path)
-    if (
-        actions.ndim != obs.ndim
-        or actions.shape[:-2] != obs.shape[:-2]
-        or abs(surplus := actions.shape[-2] - obs.shape[-2]) > 1
-    ):
-        raise UserError(
-            f"{path} has obs {obs.shape} and actions {actions.shape}; expected (T, obs_dim) and "
-            "(T-1, T or T+1, action_dim), or (N, T, obs_dim) and (N, T-1, T or T+1, action_dim)"
-        )
+    surplus = _surplus(obs, actions, path)
     others = [name for name in (columns.reward, *columns.time, columns.trajectory) if name is not None]
     if not any(name in arrays and arrays[name].dtype.kind in TEXT for name in others):
         refuse_marks(columns, str(path))
+    ends: tuple[str, ...] = ()
     if obs.ndim == 3:
-        ends: tuple[str, ...] = ()
         dataset, notes = _stacked(obs, actions, obs_names, action_names, columns, path), ()
     else:
-        ids, ends = (
-            (_vector(arrays, columns.trajectory, len(obs), path).astype(str), ())
-            if columns.trajectory is not None
-            else episode_ids(arrays, obs_keys[0], len(obs))
-        )
+        if columns.trajectory is not None:
+            ids = _vector(arrays, columns.trajectory, len(obs), path).astype(str)
+        else:
+            ids, ends = episode_ids(arrays, obs_keys[0], len(obs))
         dataset, notes = _one_after_the_other(obs, actions, obs_names, action_names, ids, arrays, columns, path)
         notes = (*ends_note(ids, ends), *notes)
+    units = units or {}
     dataset = replace(
-        dataset,
-        obs_units=_units(arrays, obs_keys, units or {}),
-        action_units=_units(arrays, action_keys, units or {}),
+        dataset, obs_units=_units(arrays, obs_keys, units), action_units=_units(arrays, action_keys, units)
     )
     taken = roles(obs_keys, action_keys, columns.reward, columns.time, columns.trajectory)
     longer = (LONGER,) if surplus > 0 and columns.action_shift <= 0 else ()
     unused = {n: shape for n, shape in shapes.items() if n not in (*obs_keys, *action_keys, *others, *ends)}
     left = (f"not used: {listed(list(unused))}",) if unused else ()
-    apart = marks_notes(unused, len(obs)) if obs.ndim == 2 and columns.trajectory is None and not ends else ()
-    return Reading(dataset, kind, taken, (*longer, *wide, *notes, *left, *apart))
+    one = obs.ndim == 2 and columns.trajectory is None and not ends
+    return Reading(
+        dataset, kind, taken, (*longer, *wide, *notes, *left, *(marks_notes(unused, len(obs)) if one else ()))
+    )
+
+
+def _surplus(obs: Rows, actions: Rows, path: Path) -> int:
+    """How many rows more actions have than observations: -1, 0 or 1.
+
+    Raises:
+        UserError: for shapes that do not fit.
+    """
+    surplus = actions.shape[-2] - obs.shape[-2]
+    if actions.ndim != obs.ndim or actions.shape[:-2] != obs.shape[:-2] or abs(surplus) > 1:
+        raise UserError(
+            f"{path} has obs {obs.shape} and actions {actions.shape}; expected (T, obs_dim) and "
+            "(T-1, T or T+1, action_dim), or (N, T, obs_dim) and (N, T-1, T or T+1, action_dim)"
+        )
+    return surplus
 
 
 def _one_after_the_other(

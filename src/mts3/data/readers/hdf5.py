@@ -43,10 +43,10 @@ def read(path: Path, columns: Columns) -> Reading:
             mapped = bool(columns.obs) and all(name in file for name in columns.obs)
             if not mapped and is_minari(file):
                 return read_minari(file, path, columns)
-            if not mapped and is_robomimic(file):
-                return read_robomimic(file, path, columns)
             if not mapped and OBS in file and ACTIONS in file:
                 return _d4rl(file, path, columns)
+            if not mapped and "obs" not in file and is_robomimic(file):
+                return read_robomimic(file, path, columns)
             return _arrays(file, path, columns)
     except UserError:
         raise

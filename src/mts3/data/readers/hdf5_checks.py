@@ -6,6 +6,7 @@ bytes may declare terabytes, and a chunk of two megabytes may expand to two giga
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import zlib
@@ -41,7 +42,8 @@ def child(group: Any, name: str, path: Path) -> Any:
     node = group
     for part in name.strip("/").split("/"):
         if not isinstance(node, h5py.Group) or part not in node:
-            raise UserError(f"{path} has no '{name}'; it has {', '.join(list(group)[:20]) or 'nothing'}")
+            held = itertools.islice(group, 20) if isinstance(group, h5py.Group) else ()
+            raise UserError(f"{path} has no '{name}'; it has {', '.join(held) or 'nothing'}")
         if not isinstance(node.get(part, getlink=True), h5py.HardLink):
             raise UserError(
                 f"'{name}' of {path} is a link, perhaps into another file; expected data in the file itself: copy the "

@@ -68,7 +68,7 @@ def read_robomimic(file: Any, path: Path, columns: Columns) -> Reading:
         UserError: as for `read_minari`.
     """
     demos = child(file, DEMOS, path)
-    if not any("obs" in demos[name] for name in filter(DEMO.fullmatch, demos)):
+    if not any(f"{name}/obs" in demos for name in filter(DEMO.fullmatch, demos)):
         raise UserError(
             f"{path} holds demonstrations without observations; expected obs in data/demo_0: robomimic's "
             "dataset_states_to_obs.py makes them from the states"
