@@ -155,7 +155,7 @@ def test_d4rl_episodes_of_one_row_are_left_out(tmp_path, rng):
     _d4rl(tmp_path / "x.hdf5", rng, timeouts=np.arange(10) == 8)
     reading = _read(tmp_path / "x.hdf5")
     assert [len(t) for t in reading.dataset.trajectories] == [4, 5]
-    assert "left out 1 episodes of one observation" in reading.notes
+    assert "left out 1 trajectory of one row: no step to learn from" in reading.notes
 
 
 def test_plain_hdf5_by_default_names_and_by_a_mapping(tmp_path, rng):
@@ -334,7 +334,7 @@ def test_lerobot_episodes_of_one_frame_are_left_out(tmp_path, rng):
     pq.write_table(table, tmp_path / "arm" / "data" / "chunk-000" / "episode_000003.parquet")
     reading = _read(tmp_path / "arm")
     assert len(reading.dataset.trajectories) == 3
-    assert "left out 1 episodes of one frame" in reading.notes
+    assert "left out 1 trajectory of one row: no step to learn from" in reading.notes
 
 
 def test_lerobot_features_by_a_mapping_and_names_that_repeat(tmp_path, rng):

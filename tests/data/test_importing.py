@@ -45,7 +45,7 @@ def test_what_was_understood_is_said_once_for_files_understood_alike(tmp_path):
     assert len(dataset.trajectories) == 3
     assert lines == [f"{files[0]} and 2 more: CSV with commas; observations obs_0; actions action_u; not used: note"]
     _, lines = import_with_notes([tmp_path / "stack.npz"], tmp_path / "again.npz")
-    assert lines == [f"{tmp_path / 'stack.npz'}: npz; observations obs; no actions"]
+    assert lines == [f"{tmp_path / 'stack.npz'}: npz; observations obs; no actions; not used: u"]
 
 
 def test_a_data_set_of_ours_takes_a_sampling_time_and_no_other_mapping(tmp_path, dataset):

@@ -120,9 +120,9 @@ def _stored_outside(path):
         file.create_dataset("obs", (9, 1), "u1", external=[("/etc/hostname", 0, 9)])
 
 
-def _declared(path, shape, **how):
+def _declared(path, shape, name="obs", **how):
     with h5py.File(path, "w") as file:
-        file.create_dataset("obs", shape, "f8", **how)
+        file.create_dataset(name, shape, "f8", **how)
 
 
 def _packed_zeros(mebibytes: int, raw: bool) -> bytes:
@@ -205,6 +205,13 @@ def _torch_evil(path):
         archive.writestr("x/version", "3\n")
 
 
+def _torch_keys(path):
+    """A key of 2^60 parts: to look at all of them takes longer than there is time."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x/data.pkl", b"\x80\x02}N" + (b"q\x01h\x01" + b"\x86") * 60 + b"Ns.")
+        archive.writestr("x/version", "3\n")
+
+
 def _torch_swelling(path):
     """A tensor that repeats four bytes a hundred thousand million times."""
     torch.save({key: torch.zeros(1).expand(10**4, 10**4, 10**3) for key in KEYS}, path)
@@ -274,6 +281,9 @@ FILES = {
     "long.pkl": (lambda p: p.write_bytes(b"\x80\x04\x8e" + struct.pack("<Q", 2**40)), None, "no readable pickle"),
     "slots.pkl": (lambda p: p.write_bytes(b"\x80\x04Nr\xff\xff\xff\x7f."), None, "instructions or objects"),
     "deep.pkl": (lambda p: p.write_bytes(b"\x80\x04N" + b"\x85" * 10**6 + b"."), None, "more than 20000 instructions"),
+    "keys_of_tuples.pkl": (lambda p: p.write_bytes(b"\x80\x04}N" + b"2\x86" * 60 + b"Ns."), None, "tuples of more"),
+    "keys_of_tuples.pt": (_torch_keys, None, "tuples of more than"),
+    "deep_key.pkl": (lambda p: p.write_bytes(b"\x80\x04}N" + b"\x85" * 9999 + b"Ns."), None, "holds a dict; expected"),
     "list.pkl": (lambda p: p.write_bytes(pickle.dumps([1, 2])), None, "holds a list; expected a dictionary"),
     "keys.pkl": (lambda p: p.write_bytes(_official(test_act=None)), None, "expected a dictionary with the keys"),
     "objects.pkl": (lambda p: p.write_bytes(_official(train_obs=np.array([None]))), None, "'train_obs' of"),
@@ -303,6 +313,11 @@ FILES = {
     "keys.h5": (lambda p: _hdf5(p, speed=np.ones((5, 2))), None, "has no 'obs'; it has speed"),
     "d4rl.h5": (lambda p: _hdf5(p, observations=np.ones((5, 2)), actions=np.ones((4, 1))), None, "(5, 2)"),
     "minari.h5": (lambda p: _hdf5(p, **{"episode_0/actions": np.ones((5, 1))}), None, "has no 'observations'"),
+    "demo.h5": (lambda p: _declared(p, (10**12, 1), name="data/demo_0"), None, "without observations; expected obs in"),
+    "demos.h5": (lambda p: _hdf5(p, **{"data/demo_0/obs/x": np.ones((4, 1)), "data/demo_0/actions": np.ones((4, 1)),
+                                          "data/demo_1": np.ones(3)}), None,
+                 "has no 'obs'; it has nothing"),
+    "episode.h5": (lambda p: _declared(p, (10**12, 1), name="episode_0"), None, "has no 'observations'"),
     "nan_time.h5": (lambda p: _hdf5(p, x=np.ones((3, 1)), t=np.array([0, np.nan, 2])), TIMED, "time in data row 2 is"),
     # Tables
     "half.parquet": (lambda p: _halved(p, lambda q: pq.write_table(pa.table({"obs_x": [1.0, 2.0]}), q)), None,

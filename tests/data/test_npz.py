@@ -1,11 +1,14 @@
 """npz: our format, a user's arrays, sets that come split; no pickles; damaged files."""
 
+import time
+import zipfile
+
 import numpy as np
 import pytest
 
 from mts3.data import Dataset, load_dataset, save_dataset, split
 from mts3.data.columns import Columns
-from mts3.data.readers import read_with_notes
+from mts3.data.readers import npz, read_with_notes
 from mts3.errors import UserError
 
 
@@ -153,3 +156,36 @@ def test_actions_two_rows_off_are_refused(tmp_path, rng):
     path = _save(tmp_path / "log.npz", obs=rng.normal(size=(6, 2)), actions=rng.normal(size=(4, 1)))
     with pytest.raises(UserError, match=r"expected \(T, obs_dim\) and \(T-1, T or T\+1, action_dim\)"):
         load_dataset("file", path)
+
+
+def test_thousands_of_arrays_take_no_time(tmp_path):
+    (tmp_path / "x.npz").write_bytes(bytes(100))
+    members = [zipfile.ZipInfo(f"recording/of/a/long/name/{number:06}.npy") for number in range(20_000)]
+    start = time.perf_counter()
+    npz._refuse_archive(members, [], tmp_path / "x.npz")
+    assert time.perf_counter() - start < 1
+    with pytest.raises(UserError, match="two arrays 'recording/of/a/long/name/000007'"):
+        npz._refuse_archive([*members, members[7]], [], tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "words"),
+    [
+        ({"decimal": ","}, "holds numbers, not text; decimal is for"),
+        ({"thousands": "'"}, "holds numbers, not text; thousands is for"),
+        ({"resample": True}, "has no times, its rows are the steps; resample=true goes with times"),
+        ({"time": "stamp"}, "says itself what its"),
+        ({"obs": "obs_0"}, "it takes sample_time and action_shift"),
+    ],
+)
+def test_a_mapping_of_what_a_file_says_itself_is_refused_in_words(tmp_path, dataset, mapping, words):
+    with pytest.raises(UserError, match=words):
+        load_dataset(None, save_dataset(dataset, tmp_path / "toy.npz"), mapping)
+
+
+def test_arrays_without_times_cannot_be_resampled_nor_have_decimal_marks(tmp_path):
+    stacked = _save(tmp_path / "stacked.npz", obs=np.ones((2, 6, 1)))
+    with pytest.raises(UserError, match="resample=true goes with times"):
+        load_dataset(None, stacked, {"resample": True})
+    with pytest.raises(UserError, match="decimal is for numbers written as text"):
+        load_dataset(None, stacked, {"decimal": ","})

@@ -83,9 +83,9 @@ usage: mts3 data list
   check     what is wrong with a recording, in plain words: irregular times, gaps, stuck sensors, outliers, ...; and a
             picture of it (default NAME-check.png)
   import    files in any known format -> one npz file for data.path=FILE. Contents tell the format: npz, CSV, Parquet,
-            HDF5 (D4RL, Minari), benchmark pickles, folders of LeRobot and Minari, minari:ID. What was taken as what is
-            printed. obs, actions, reward, time and trajectory name columns, sample_time gives seconds per step where
-            no column does.
+            HDF5 (D4RL, Minari, robomimic), NetCDF-4, MATLAB 7.3, benchmark pickles, folders of LeRobot and Minari,
+            minari:ID. What was taken as what is printed. obs, actions, reward, time and trajectory name columns,
+            sample_time gives seconds per step where no column does.
             resample=true brings irregular times onto a grid (max_gap=SECONDS without a row end a trajectory);
             mask_stuck, mask_outliers and mask_held=true leave such observations out
   record    let a policy (random, zero, or MODULE:FUNCTION of yours) run in a gymnasium environment. flatten=true lays

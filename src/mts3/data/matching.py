@@ -63,7 +63,8 @@ def with_channels(dataset: Dataset, obs: Sequence[str], actions: Sequence[str]) 
     """A data set of some of the channels; one of the actions may become an observation, and the reverse."""
     names = [*dataset.obs_names, *dataset.action_names]
     units = [*dataset.obs_units, *dataset.action_units]
-    places = [[names.index(name) for name in part] for part in (obs, actions)]
+    number = {name: place for place, name in enumerate(names)}
+    places = [[number[name] for name in part] for part in (obs, actions)]
     trajectories: list[Trajectory] = []
     for trajectory in dataset.trajectories:
         every = np.concatenate([trajectory.obs, trajectory.actions], axis=1)

@@ -34,10 +34,21 @@ READERS: dict[str, Reader] = {
 STARTS: dict[bytes, Reader] = {
     b"PAR1": parquet.read,
     b"\x89HDF\r\n\x1a\n": hdf5.read,
+    b"MATLAB 7.3 MAT-file": hdf5.read,
     b"\x80\x02": pickled.read,
     b"\x80\x03": pickled.read,
     b"\x80\x04": pickled.read,
     b"\x80\x05": pickled.read,
+}
+# What is not read, and what makes a file of it that is.
+FOREIGN = {
+    b"MATLAB 5.0 MAT-file": "a MATLAB file of version 5; save(NAME, '-v7.3', ..) of MATLAB writes one that is read, or "
+    "in Python scipy.io.loadmat reads it and numpy.savez saves its arrays",
+    b"CDF\x01": "a NetCDF-3 file; `nccopy -k nc4` makes a NetCDF-4 file of it, which is read",
+    b"CDF\x02": "a NetCDF-3 file; `nccopy -k nc4` makes a NetCDF-4 file of it, which is read",
+    b"CDF\x05": "a NetCDF-3 file; `nccopy -k nc4` makes a NetCDF-4 file of it, which is read",
+    b"\x93NUMPY": "a single array; save the arrays of observations and actions under these names: "
+    "numpy.savez(NAME, obs=.., actions=..)",
 }
 ZIP = b"PK\x03\x04"
 PICKLES = (".pt", ".pkl", ".pickle")
@@ -101,6 +112,9 @@ def _reader(path: Path) -> Reader:
         raise UserError(f"{path} is empty (0 bytes); expected a file with data")
     with path.open("rb") as file:
         start = file.read(4096)
+    foreign = next((words for sign, words in FOREIGN.items() if start.startswith(sign)), None)
+    if foreign is not None:
+        raise UserError(f"{path} is {foreign}")
     reader = _by_contents(path, start) or READERS.get(path.suffix.lower())
     if reader is None:
         raise UserError(f"{path} ends in '{path.suffix}'; expected one of {kinds}")

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from mts3.data.alignment import align
+from mts3.data.assemble import one_row_note
 from mts3.data.columns import Columns
-from mts3.data.readers.reading import Reading, choose, roles
+from mts3.data.readers.reading import Reading, choose, incomplete, roles
 from mts3.data.stored import Rows, flat
 from mts3.data.trajectory import Dataset, Trajectory
 from mts3.errors import UserError
@@ -34,7 +35,12 @@ class Episode:
 
 
 def episodes_reading(
-    path: Path, episodes: Iterable[Episode], columns: Columns, kind: str, notes: tuple[str, ...] = ()
+    path: Path,
+    episodes: Iterable[Episode],
+    columns: Columns,
+    kind: str,
+    notes: tuple[str, ...] = (),
+    counts: tuple[object, object] = (None, None),
 ) -> Reading:
     """The data set of some episodes; those of one observation hold no step and are left out.
 
@@ -44,6 +50,7 @@ def episodes_reading(
         columns: The channels the user wants; () takes all.
         kind: The format, in words.
         notes: What the reader has to say.
+        counts: How many episodes and steps there should be, as the set itself says; what is no number says nothing.
 
     Raises:
         UserError: for arrays of other names, lengths that do not fit, or no episode of two observations or more.
@@ -51,7 +58,7 @@ def episodes_reading(
     trajectories: list[Trajectory] = []
     keys: tuple[list[str], list[str]] | None = None
     names: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    short = 0
+    short = steps = 0
     for episode in episodes:
         where = f"episode '{episode.name}' of {path}"
         found = list(episode.obs), list(episode.actions)
@@ -62,6 +69,7 @@ def episodes_reading(
         keys = found
         obs, obs_names = _side_by_side(episode.obs, where)
         actions, action_names = _side_by_side(episode.actions, where)
+        steps += len(actions) if action_names else len(obs) - 1
         if len(obs) < 2:
             short += 1
             continue
@@ -73,8 +81,10 @@ def episodes_reading(
         raise UserError(f"{path} holds no episode of two observations or more; expected at least one")
     dataset = Dataset(path.stem, tuple(trajectories), names[0], names[1], sample_time=1.0)
     dataset = align(choose(dataset, columns, str(path)), columns.action_shift)
+    found = short + len(trajectories)
+    notes = (*notes, *incomplete("the set itself", ("episodes", found, counts[0]), ("steps", steps, counts[1])))
     if short:
-        notes = (*notes, f"left out {short} episodes of one observation")
+        notes = (*notes, one_row_note(short))
     taken = roles(dataset.obs_names, dataset.action_names, "rewards" if dataset.has_reward else None)
     return Reading(dataset, kind, taken, notes)
 

@@ -6,18 +6,22 @@ bytes may declare terabytes, and a chunk of two megabytes may expand to two giga
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mts3.data.readers.hdf5_values import is_mere_dimension, meaning, meanings_notes
 from mts3.data.readers.limits import refuse_endless, refuse_oversized
 from mts3.data.readers.sources import HDF5File, HDF5Source
 from mts3.data.stored import LARGE, Rows, StoredArray
 from mts3.errors import UserError
 
 DEEPEST = 8
+NUMBERED = re.compile(r"(_index_)(\d+)")
 DEFLATE = 1
 # zlib, shuffle, checksum, szip, n-bit, scale-offset and lzf: what HDF5 and h5py bring along, each at most once.
 FILTERS = (DEFLATE, 2, 3, 4, 5, 6, 32000)
@@ -38,7 +42,8 @@ def child(group: Any, name: str, path: Path) -> Any:
     node = group
     for part in name.strip("/").split("/"):
         if not isinstance(node, h5py.Group) or part not in node:
-            raise UserError(f"{path} has no '{name}'; it has {', '.join(list(group)[:20]) or 'nothing'}")
+            held = itertools.islice(group, 20) if isinstance(group, h5py.Group) else ()
+            raise UserError(f"{path} has no '{name}'; it has {', '.join(held) or 'nothing'}")
         if not isinstance(node.get(part, getlink=True), h5py.HardLink):
             raise UserError(
                 f"'{name}' of {path} is a link, perhaps into another file; expected data in the file itself: copy the "
@@ -60,10 +65,41 @@ def leaves(group: Any, name: str, path: Path) -> dict[str, Any]:
             return
         if depth == DEEPEST or not isinstance(node, h5py.Group):
             raise UserError(f"'{name}' of {path} has groups within groups, {DEEPEST} deep; expected named arrays")
-        for part in sorted(node):
+        for part in sorted(node, key=_in_order):
             visit(child(node, part, path), f"{key}/{part}".strip("/"), depth + 1)
 
     visit(child(group, name, path), "", 0)
+    return found
+
+
+def _in_order(name: str) -> tuple[str, int]:
+    """Minari's _index_2 comes before _index_10."""
+    numbered = NUMBERED.fullmatch(name)
+    return (numbered[1], int(numbered[2])) if numbered else (name, 0)
+
+
+def all_shapes(group: Any) -> dict[str, tuple[int, ...]]:
+    """The shape of everything in a group that is no group, by its path; of links and text, ().
+
+    What NetCDF writes for the length of an axis alone is left out. Groups are looked into `DEEPEST` deep.
+    """
+    import h5py
+
+    found: dict[str, tuple[int, ...]] = {}
+    seen: set[Any] = set()
+
+    def visit(node: Any, prefix: str, depth: int) -> None:
+        if node in seen:  # a group may hold itself
+            return
+        seen.add(node)
+        for part in node:
+            held = node[part] if isinstance(node.get(part, getlink=True), h5py.HardLink) else None
+            if isinstance(held, h5py.Group) and depth < DEEPEST:
+                visit(held, f"{prefix}{part}/", depth + 1)
+            elif not isinstance(held, h5py.Dataset) or not is_mere_dimension(held):
+                found[f"{prefix}{part}"] = held.shape if isinstance(held, h5py.Dataset) and is_number(held) else ()
+
+    visit(group, "", 0)
     return found
 
 
@@ -72,8 +108,8 @@ def is_number(dataset: Any) -> bool:
     return dataset.shape is not None and dataset.dtype.kind in "fiub"
 
 
-def read_all(datasets: Mapping[str, Any], path: Path) -> dict[str, Rows]:
-    """The arrays in some datasets, if all of them together are sound.
+def read_all(datasets: Mapping[str, Any], path: Path) -> tuple[dict[str, Rows], tuple[str, ...]]:
+    """The values in some datasets, if all of them together are sound, and what was done to get them, a line each.
 
     Where they take more than `mts3.data.stored.LARGE` together, they stay in the file.
 
@@ -83,20 +119,26 @@ def read_all(datasets: Mapping[str, Any], path: Path) -> dict[str, Rows]:
     """
     for name, dataset in datasets.items():
         _refuse_foreign(dataset, f"'{name}' of {path}")
+    meanings = {name: meaning(dataset, f"'{name}' of {path}") for name, dataset in datasets.items()}
     large = sum(map(_declared, datasets.values())) > LARGE
-    staying = {name: dataset for name, dataset in datasets.items() if large and _may_stay(dataset)}
+    staying = {
+        name: dataset
+        for name, dataset in datasets.items()
+        if large and _may_stay(dataset) and not meanings[name].columns_first
+    }
     refuse_oversized(path, sum(_declared(dataset) for name, dataset in datasets.items() if name not in staying))
     refuse_endless(path, sum(map(_declared, staying.values())))
     if path.stat().st_size > HARMLESS_CHUNK:
         for name, dataset in datasets.items():
             _refuse_swelling(dataset, f"'{name}' of {path}")
     file = HDF5File(path)
-    return {
-        name: StoredArray(HDF5Source(file, dataset.name, dataset.shape, dataset.dtype))
+    arrays: dict[str, Rows] = {
+        name: StoredArray(HDF5Source(file, dataset.name, dataset.shape, dataset.dtype, meanings[name]))
         if name in staying
-        else dataset[()]
+        else meanings[name].values(dataset[()])
         for name, dataset in datasets.items()
     }
+    return arrays, meanings_notes(meanings, arrays)
 
 
 def _may_stay(dataset: Any) -> bool:

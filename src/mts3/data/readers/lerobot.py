@@ -12,13 +12,13 @@ import numpy as np
 
 from mts3.data.assemble import assemble
 from mts3.data.columns import Columns
-from mts3.data.raw import Times
+from mts3.data.raw import RefusedRows, Times
 from mts3.data.readers.arrow import damaged, leaves, pyarrow, read_parquet
-from mts3.data.readers.reading import Reading, listed, roles
+from mts3.data.readers.lerobot_frames import INFO, frame_times, missing_notes
+from mts3.data.readers.reading import Reading, listed, refuse_told, roles
 from mts3.errors import UserError
 
-INFO = Path("meta") / "info.json"
-EPISODE, FRAME, REWARD = "episode_index", "frame_index", "next.reward"
+EPISODE, FRAME, STAMP, REWARD = "episode_index", "frame_index", "timestamp", "next.reward"
 STATE, OBSERVATION, ACTION = "observation.state", "observation.", "action"
 PICTURES = ("image", "video")
 
@@ -33,48 +33,75 @@ def read(folder: Path, columns: Columns) -> Reading:
 
     Observations are observation.state, or all other observation.* of numbers where there is none, or the features that
     the mapping names; actions are action; rows count by episode_index and frame_index, fps gives the sampling time.
+    Where timestamp tells another time than that, the timestamps are the times.
 
     Raises:
         UserError: without pyarrow, for a folder that is incomplete or damaged, or features that are missing.
     """
+    info, fps = _info(folder)
+    features = info["features"]
+    obs_keys, action_keys = _wanted(features, columns, str(folder))
+    reward = REWARD if REWARD in features else None
+    names = [EPISODE, FRAME, *obs_keys, *action_keys, *([REWARD] if reward else [])]
+    rows = _rows(folder, names, STAMP if STAMP in features else None)
+    order = np.lexsort((rows[FRAME][:, 0], rows[EPISODE][:, 0]))
+    episodes, frames = rows[EPISODE][order, 0].astype(np.int64), rows[FRAME][order, 0]
+    times = frame_times(episodes, frames, rows[STAMP][order, 0] if STAMP in rows else None, fps)
+    # Frames are counted, not timed: a step that the user gives stands above the file's.
+    step = columns.sample_time if columns.sample_time and not columns.resample else 1.0 / fps
+    try:
+        dataset, said = assemble(
+            folder,
+            np.concatenate([rows[key][order] for key in obs_keys], axis=1),
+            np.concatenate([rows[key][order] for key in action_keys] or [np.empty((len(order), 0))], axis=1),
+            _channels(features, obs_keys, rows),
+            _channels(features, action_keys, rows),
+            columns,
+            ids=np.char.add("episode_", episodes.astype(np.str_)),
+            times=Times(times.seconds if times.note else frames * step),
+            reward=rows[REWARD][order, 0] if reward else None,
+        )
+    except RefusedRows as error:
+        raise (RefusedRows(f"{error}; {times.note}", error.recording, error.notes) if times.note else error) from error
+    if not times.note:  # what fps says is exact
+        dataset = replace(dataset, sample_time=columns.sample_time or 1.0 / fps)
+    taken = roles(obs_keys, action_keys, reward, (f"{FRAME} at {fps:g} a second",), EPISODE)
+    unlike = STAMP in features and STAMP not in rows
+    clocks = [times.note] if times.note else ["timestamp is not compared: not every file has it in seconds"] * unlike
+    notes = (*clocks, *missing_notes(info, episodes, frames), *said)
+    return Reading(dataset, "LeRobot", taken, (*notes, *_left_out(features, (*obs_keys, *action_keys))))
+
+
+def _rows(folder: Path, names: list[str], stamp: str | None) -> dict[str, np.ndarray]:
+    """(R, channels) of each column, of all files; `stamp` only where all have it as one number a row."""
     pa = pyarrow(folder)
-    features, fps = _info(folder)
     files = sorted((folder / "data").glob("**/*.parquet"))
     if not files:
         raise UserError(f"{folder} has no data/**/*.parquet; expected a whole LeRobot data set: download it again")
-    obs_keys, action_keys = _wanted(features, columns, str(folder))
-    has_reward = REWARD in features
-    names = [EPISODE, FRAME, *obs_keys, *action_keys, *([REWARD] if has_reward else [])]
     parts: list[dict[str, np.ndarray]] = []
     for file in files:
         try:
-            parts.append(_numbers(read_parquet(file, names), names, file))
+            extra = stamp is not None and stamp not in names and stamp in pa.parquet.read_schema(file).names
+            optional = [stamp] if stamp is not None and extra else []
+            table = read_parquet(file, [*names, *optional])
+            part = _numbers(table, names, file)
+            parts.append(part | {name: matrix for name in optional if (matrix := _seconds(table, name)) is not None})
         except (pa.ArrowException, UnicodeDecodeError, KeyError, OSError) as error:
             raise damaged(file, error) from error
-    rows = {name: _joined([part[name] for part in parts], name, folder) for name in names}
-    order, short = _order(rows[EPISODE][:, 0], rows[FRAME][:, 0])
-    episodes, frames = rows[EPISODE][order, 0].astype(np.int64), rows[FRAME][order, 0]
-    # Frames are counted, not timed: a step that the user gives stands above the file's.
-    step = columns.sample_time if columns.sample_time and not columns.resample else 1.0 / fps
-    dataset, said = assemble(
-        folder,
-        np.concatenate([rows[key][order] for key in obs_keys], axis=1),
-        np.concatenate([rows[key][order] for key in action_keys] or [np.empty((len(order), 0))], axis=1),
-        _channels(features, obs_keys, rows),
-        _channels(features, action_keys, rows),
-        columns,
-        ids=np.char.add("episode_", episodes.astype(np.str_)),
-        times=Times(frames * step),
-        reward=rows[REWARD][order, 0] if has_reward else None,
-    )
-    dataset = replace(dataset, sample_time=columns.sample_time or 1.0 / fps)
-    taken = roles(obs_keys, action_keys, REWARD if has_reward else None, (f"{FRAME} at {fps:g} a second",), EPISODE)
-    notes = (f"left out {short} episodes of one frame",) if short else ()
-    return Reading(dataset, "LeRobot", taken, (*notes, *said, *_left_out(features, (*obs_keys, *action_keys))))
+    everywhere = [stamp] if stamp is not None and all(stamp in part for part in parts) else []
+    return {
+        name: _joined([part[name] for part in parts], name, folder) for name in dict.fromkeys([*names, *everywhere])
+    }
+
+
+def _seconds(table: Any, name: str) -> np.ndarray | None:
+    """(R, 1) of a column with a number with a point in each row; whole numbers would count something else."""
+    matrix = leaves(table[name], name).get(name)
+    return matrix if matrix is not None and matrix.shape[1] == 1 and matrix.dtype.kind == "f" else None
 
 
 def _info(folder: Path) -> tuple[Mapping[str, Any], float]:
-    """The features by name, and frames per second."""
+    """What the set says of itself, and frames per second."""
     path = folder / INFO
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
@@ -90,14 +117,12 @@ def _info(folder: Path) -> tuple[Mapping[str, Any], float]:
     missing = next((name for name in (EPISODE, FRAME) if name not in features), None)
     if missing is not None:
         raise UserError(f"{path} has no feature '{missing}'; expected LeRobot v2 or v3: convert it with lerobot")
-    return features, fps
+    return info, fps
 
 
 def _wanted(features: Mapping[str, Any], columns: Columns, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Features of observations and of actions."""
-    for key in ("reward", "time", "trajectory"):
-        if getattr(columns, key):
-            raise UserError(f"{where} says itself what its {key} is; it takes obs, actions and sample_time alone")
+    refuse_told(columns, where)
     numeric = [name for name, feature in features.items() if not _is_picture(feature)]
     obs = columns.obs or tuple(name for name in numeric if name == STATE)
     obs = obs or tuple(name for name in numeric if name.startswith(OBSERVATION))
@@ -133,13 +158,6 @@ def _joined(blocks: list[np.ndarray], name: str, folder: Path) -> np.ndarray:
             f"'{name}' of {folder} has {widths or 'no'} channels; expected the same in every file, and rows"
         )
     return np.concatenate([block for block in blocks if len(block)])
-
-
-def _order(episodes: np.ndarray, frames: np.ndarray) -> tuple[np.ndarray, int]:
-    """The rows by episode and frame, and how many episodes of one frame are left out: they hold no step."""
-    order = np.lexsort((frames, episodes))
-    _, which, counts = np.unique(episodes[order], return_inverse=True, return_counts=True)
-    return order[counts[which] > 1], int((counts == 1).sum())
 
 
 def _channels(features: Mapping[str, Any], keys: Sequence[str], rows: Mapping[str, np.ndarray]) -> tuple[str, ...]:

@@ -6,28 +6,28 @@ names. Its files are plain; only downloads go through it.
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mts3.data.columns import Columns
+from mts3.data.readers import hdf5
 from mts3.data.readers.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.readers.episodes import Episode, episodes_reading
-from mts3.data.readers.hdf5 import read_hdf5
+from mts3.data.readers.hdf5_episodes import MAIN_FILE
+from mts3.data.readers.minari_spaces import DESCRIPTION, Description, described, plain_name
 from mts3.data.readers.reading import Reading, listed, reason
+from mts3.data.stored import Rows
 from mts3.errors import UserError
 
 PREFIX = "minari:"
 ID = re.compile(r"(?:[-_\w]+/)*[-_\w]+-v\d+")
-HDF5_FILE, DESCRIPTION = "main_data.hdf5", "metadata.json"
 ROOT_VARIABLE = "MINARI_DATASETS_PATH"
 PARTS = ("observations", "actions", "rewards")
+# Nothing is lost with these: a folder is an episode.
+KNOWN = ("terminations", "truncations", "episode_id")
 
 
 def is_one(folder: Path) -> bool:
@@ -46,13 +46,11 @@ def read(folder: Path, columns: Columns) -> Reading:
     """
     data = _data(folder)
     assert data is not None  # whoever calls has asked is_one
-    described = _description(data)
-    images = tuple(_images(described.get("observation_space"), ""))
-    if (data / HDF5_FILE).is_file():
-        reading = read_hdf5(data / HDF5_FILE, columns, images)
+    if (data / MAIN_FILE).is_file():
+        reading = hdf5.read(data / MAIN_FILE, columns)
     else:
-        reading = _read_arrow(data, columns, images)
-    name = str(described.get("dataset_id", folder.resolve().name))
+        reading = _read_arrow(data, columns)
+    name = described(data).name or folder.resolve().name
     dataset = replace(reading.dataset, name=name.replace("/", "_"), attribution=f"Minari data set {name}")
     return replace(reading, dataset=dataset)
 
@@ -104,77 +102,64 @@ def _download(identity: str, folder: Path) -> None:
 
 def _data(folder: Path) -> Path | None:
     for data in (folder / "data", folder):
-        if (data / HDF5_FILE).is_file() or (data / DESCRIPTION).is_file():
+        if (data / MAIN_FILE).is_file() or (data / DESCRIPTION).is_file():
             return data
     return None
 
 
-def _description(data: Path) -> Mapping[str, Any]:
-    """What metadata.json says; before Minari 0.5 there was none."""
-    path = data / DESCRIPTION
-    if not path.is_file():
-        return {}
-    try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(described.get("observation_space"), str):
-            described["observation_space"] = json.loads(described["observation_space"])
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} is no description of a Minari data set ({error}); download it again") from error
-    return described
-
-
-def _images(space: Any, name: str) -> Iterator[str]:
-    """Paths of the parts of an observation space that Minari stores as encoded images."""
-    if not isinstance(space, Mapping):
-        return
-    shape, inner = space.get("shape"), space.get("subspaces")
-    if space.get("dtype") == "uint8" and isinstance(shape, list) and len(shape) == 3:
-        yield name or PARTS[0]
-    named = inner.items() if isinstance(inner, Mapping) else enumerate(inner if isinstance(inner, list) else ())
-    for key, part in named:
-        yield from _images(part, f"{name}/{key if isinstance(key, str) else f'_index_{key}'}".strip("/"))
-
-
-def _read_arrow(data: Path, columns: Columns, images: tuple[str, ...]) -> Reading:
+def _read_arrow(data: Path, columns: Columns) -> Reading:
     folders = sorted((f for f in data.iterdir() if f.is_dir() and f.name.isdecimal()), key=lambda f: int(f.name))
     if not folders:
-        raise UserError(f"{data} holds neither {HDF5_FILE} nor episodes 0, 1, ..; download the set again")
+        raise UserError(f"{data} holds neither {MAIN_FILE} nor episodes 0, 1, ..; download the set again")
+    said = described(data)
     left_out: dict[str, None] = {}
-    episodes = [_episode(folder, images, left_out) for folder in folders]
+    unused: dict[str, None] = {}
+    episodes = [_episode(folder, said, left_out, unused) for folder in folders]
     if not all(episode.obs for episode in episodes):
         raise UserError(
             f"{data} has no observations but {listed(tuple(left_out))}; expected numbers, not images or text"
         )
     notes = (f"left out, images or text: {listed(tuple(left_out))}",) if left_out else ()
-    return episodes_reading(data, episodes, columns, "Minari Arrow", notes)
+    notes = (*notes, f"not used: {listed(tuple(unused))}") if unused else notes
+    return episodes_reading(data, episodes, columns, "Minari Arrow", (*notes, *said.spaces_notes()), said.counts)
 
 
-def _episode(folder: Path, images: tuple[str, ...], left_out: dict[str, None]) -> Episode:
+def _episode(folder: Path, said: Description, left_out: dict[str, None], unused: dict[str, None]) -> Episode:
     """One folder of files; the last row of actions and rewards fills up to the last observation."""
+    table = _table(folder, unused)
+    found: dict[str, dict[str, Rows]] = {}
+    for part, whole, parts in ((PARTS[0], "obs", said.obs), (PARTS[1], "action", said.actions)):
+        blocks: dict[str, Rows] = {}
+        for stored, values in leaves(table[part], part).items():
+            name = plain_name(stored, part, whole)
+            if values is None or name in parts.images:
+                left_out[name] = None
+            else:
+                blocks |= parts.blocks(name, values if part == PARTS[0] else values[:-1], f"episode '{folder.name}'")
+        found[part] = blocks
+    reward = leaves(table[PARTS[2]], PARTS[2])[PARTS[2]]
+    rewards = None if reward is None else reward[:-1, 0]
+    return Episode(f"episode_{folder.name}", found[PARTS[0]], found[PARTS[1]], rewards)
+
+
+def _table(folder: Path, unused: dict[str, None]) -> Any:
+    """Observations, actions and rewards of an episode; other columns with something in them go to `unused`."""
     pa = pyarrow(folder)
-    files = sorted(f for f in folder.iterdir() if f.suffix in (".arrow", ".parquet"))
     tables = []
-    for file in files:
+    for file in sorted(f for f in folder.iterdir() if f.suffix in (".arrow", ".parquet")):
         try:
             if file.suffix == ".parquet":
                 tables.append(read_parquet(file, list(PARTS)))
+                names = pa.parquet.read_schema(file).names
             else:
                 with pa.OSFile(str(file)) as opened:
-                    table = pa.ipc.open_file(opened).read_all().select(PARTS)
+                    whole = pa.ipc.open_file(opened).read_all()
+                    names, table = whole.column_names, whole.select(PARTS)
                     table.validate(full=True)
                     tables.append(table)
+            unused.update(dict.fromkeys(name for name in names if name not in (*PARTS, *KNOWN)))
         except (pa.ArrowException, UnicodeDecodeError, KeyError, OSError) as error:
             raise damaged(file, error) from error
     if not tables:
         raise UserError(f"{folder} holds no .arrow or .parquet file; download the set again")
-    table = pa.concat_tables(tables)
-    obs: dict[str, np.ndarray] = {}
-    actions: dict[str, np.ndarray] = {}
-    for part, short, into in ((PARTS[0], "obs", obs), (PARTS[1], "action", actions)):
-        for name, values in leaves(table[part], part).items():
-            if values is None or name in images:
-                left_out[name] = None
-            else:
-                into[short if name == part else name] = values if part == PARTS[0] else values[:-1]
-    reward = leaves(table[PARTS[2]], PARTS[2])[PARTS[2]]
-    return Episode(f"episode_{folder.name}", obs, actions, None if reward is None else reward[:-1, 0])
+    return pa.concat_tables(tables)

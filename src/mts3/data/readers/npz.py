@@ -6,6 +6,7 @@ import math
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -18,7 +19,7 @@ from mts3.data.native import FORMAT_KEY, from_arrays
 from mts3.data.readers.arrays import arrays_reading
 from mts3.data.readers.limits import refuse_oversized
 from mts3.data.readers.presplit import PRESPLIT_KEYS, presplit_reading
-from mts3.data.readers.reading import Reading, reason, roles
+from mts3.data.readers.reading import Reading, reason, refuse_resampling, refuse_told, roles
 from mts3.data.readers.sources import NpzSource
 from mts3.data.stored import LARGE, Rows, StoredArray
 from mts3.errors import UserError
@@ -48,15 +49,17 @@ def read(path: Path, columns: Columns) -> Reading:
         if not unmapped:
             raise UserError(
                 f"{path} is a data set of mts3 and says itself what its columns are; of the column mapping it takes "
-                "sample_time"
+                "sample_time and action_shift"
             )
+        refuse_told(columns, str(path))
+        refuse_resampling(columns, str(path))
         dataset = from_arrays(arrays, path)
         dataset = replace(dataset, sample_time=columns.sample_time or dataset.sample_time)
         dataset = align(dataset, columns.action_shift)
         return Reading(dataset, "data set of mts3", roles(dataset.obs_names, dataset.action_names))
     if unmapped and all(key in arrays for key in PRESPLIT_KEYS):
         return presplit_reading(arrays, path, "npz, split into train and test", columns)
-    return arrays_reading(arrays, columns, path, "npz")
+    return arrays_reading(arrays, columns, path, "npz", {name: array.shape for name, array in arrays.items()})
 
 
 def load_arrays(path: Path) -> dict[str, Rows]:
@@ -102,8 +105,8 @@ def _may_stay(info: zipfile.ZipInfo) -> bool:
 
 
 def _refuse_archive(members: list[zipfile.ZipInfo], staying: list[zipfile.ZipInfo], path: Path) -> None:
-    names = [info.filename for info in members]
-    repeated = next((name for name in names if names.count(name) > 1), None)
+    times = Counter(info.filename for info in members)
+    repeated = next((name for name, count in times.items() if count > 1), None)
     if repeated is not None:
         raise UserError(f"{path} holds two arrays '{repeated.removesuffix(ENDING)}'; expected one of each name")
     other = next((info for info in members if info.compress_type not in METHODS), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,10 @@ import torch
 
 from mts3.data.columns import Columns
 from mts3.data.readers.limits import refuse_oversized
+from mts3.data.readers.pickle_bounds import SAFE_WAY, refuse_endless_pickle
 from mts3.data.readers.presplit import PRESPLIT_KEYS, presplit_reading
 from mts3.data.readers.reading import Reading, reason
-from mts3.data.readers.safe_pickle import ALLOWED, SAFE_WAY, as_array, load_pickle
+from mts3.data.readers.safe_pickle import ALLOWED, as_array, load_pickle
 from mts3.errors import UserError
 
 KEYS = (*PRESPLIT_KEYS, "train_targets", "test_targets")
@@ -42,14 +44,21 @@ def read_torch(path: Path, columns: Columns) -> Reading:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
+            for member in members:
+                if member.filename.endswith("/data.pkl"):
+                    with archive.open(member) as file:
+                        refuse_endless_pickle(file, path, most=None)  # type: ignore[arg-type]
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise zipfile.BadZipFile("torch.save does not compress")
         if sum(member.file_size for member in members) > path.stat().st_size:
             raise zipfile.BadZipFile("its parts are larger than the file")
         # torch refuses all names but its own tensors'; numpy's are given the stand-ins of our own reader.
         stand_ins: Any = [(stand_in, f"{module}.{name}") for (module, name), stand_in in ALLOWED.items()]
-        with torch.serialization.safe_globals(stand_ins):
+        with torch.serialization.safe_globals(stand_ins), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of kinds of tensors that are refused below
             content = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except Exception as error:  # whatever a damaged file makes of torch
         raise UserError(
             f"{path} is no file of torch.save that can be read without running code ({reason(error)}); {SAFE_WAY}"
@@ -59,29 +68,42 @@ def read_torch(path: Path, columns: Columns) -> Reading:
 
 def _reading(content: Any, path: Path, columns: Columns, kind: str) -> Reading:
     if not isinstance(content, Mapping) or not all(key in content for key in PRESPLIT_KEYS):
-        found = ", ".join(str(key)[:40] for key in list(content)[:8]) if isinstance(content, Mapping) else ""
+        # A key may be a tuple in a tuple in a tuple: its text takes longer than there is time.
+        keys = [str(key)[:40] for key in content if isinstance(key, str | int)] if isinstance(content, Mapping) else []
+        found = ", ".join(keys[:8]) or f"a {type(content).__name__}"
+        raise UserError(f"{path} holds {found}; expected a dictionary with the keys {', '.join(PRESPLIT_KEYS)}")
+    if columns.names_columns:
         raise UserError(
-            f"{path} holds {found or f'a {type(content).__name__}'}; expected a dictionary with the keys "
-            f"{', '.join(PRESPLIT_KEYS)}"
+            f"{path} says itself what it holds; of the column mapping it takes sample_time and action_shift"
         )
-    if any((columns.obs, columns.actions, columns.reward, columns.time, columns.trajectory)):
-        raise UserError(f"{path} says itself what it holds; of the column mapping it takes sample_time")
     parts = {key: content[key] for key in KEYS if key in content}
     normalizer = content.get("normalizer")
     for name in NORMALIZERS:
         pair = normalizer.get(name) if isinstance(normalizer, Mapping) else None
         if isinstance(pair, list | tuple) and len(pair) == 2:
             parts |= {f"normalizer/{name}/mean": pair[0], f"normalizer/{name}/std": pair[1]}
-    if any(isinstance(value, torch.Tensor) for value in parts.values()):
-        # A tensor may repeat a few bytes of the file as often as it declares.
-        refuse_oversized(path, sum(v.numel() * v.element_size() for v in parts.values() if torch.is_tensor(v)))
+    tensors = {key: value for key, value in parts.items() if isinstance(value, torch.Tensor)}
+    for key, tensor in tensors.items():
+        _refuse_odd(tensor, f"'{key}' of {path}")
+    # A tensor may repeat a few bytes of the file as often as it declares.
+    refuse_oversized(path, sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()))
     arrays = {key: _array(value, f"'{key}' of {path}") for key, value in parts.items()}
     return presplit_reading(arrays, path, kind, columns)
+
+
+def _refuse_odd(tensor: torch.Tensor, what: str) -> None:
+    odd = tensor.is_quantized or tensor.is_nested or tensor.is_meta or tensor.dtype.is_complex
+    if odd or tensor.layout != torch.strided:
+        raise UserError(f"{what} is a tensor of {tensor.dtype}, {tensor.layout}; expected plain numbers in memory")
 
 
 def _array(value: Any, what: str) -> np.ndarray:
     if not isinstance(value, torch.Tensor):
         return as_array(value, what)
-    if value.layout != torch.strided or value.dtype in (torch.bfloat16, torch.complex64, torch.complex128):
-        raise UserError(f"{what} is a tensor of {value.dtype}, {value.layout}; expected plain numbers")
-    return value.detach().numpy()
+    kind = value.dtype
+    try:
+        # What numpy does not have, such as bfloat16, is exact in float32.
+        small = kind.is_floating_point and kind.itemsize < torch.float32.itemsize
+        return (value.detach().float() if small else value.detach().resolve_neg()).numpy()
+    except (TypeError, RuntimeError) as error:
+        raise UserError(f"{what} is a tensor of {kind} ({reason(error)}); expected plain numbers") from error

@@ -9,7 +9,7 @@ import numpy as np
 
 from mts3.data.alignment import align
 from mts3.data.columns import Columns
-from mts3.data.readers.reading import Reading, roles
+from mts3.data.readers.reading import Reading, refuse_resampling, refuse_told, roles
 from mts3.data.stored import Rows
 from mts3.data.trajectory import Dataset, Trajectory, as_float32
 from mts3.errors import UserError
@@ -33,8 +33,10 @@ def presplit_reading(arrays: Mapping[str, Rows], path: Path, kind: str, columns:
         columns: Its sample_time counts (None counts in steps), and its action_shift.
 
     Raises:
-        UserError: if the shapes do not fit.
+        UserError: if the shapes do not fit, or for a mapping of what such a file says itself.
     """
+    refuse_told(columns, str(path))
+    refuse_resampling(columns, str(path))
     trajectories: list[Trajectory] = []
     notes: list[str] = []
     for part in ("train", "test"):

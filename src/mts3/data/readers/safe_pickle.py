@@ -9,25 +9,17 @@ from __future__ import annotations
 
 import math
 import pickle
-import pickletools
 import re
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
+from mts3.data.readers.pickle_bounds import SAFE_WAY, refuse_endless_pickle
 from mts3.data.readers.reading import reason
 from mts3.errors import UserError
 
-# A dictionary of arrays takes a few hundred. More would be lists of numbers, or nesting made to exhaust the stack.
-MOST_INSTRUCTIONS = 20_000
-# Python makes room for as many objects as the largest number in one of these says.
-NUMBERED = ("PUT", "BINPUT", "LONG_BINPUT")
 NUMBER = re.compile(r"[fiub][1248]")
-SAFE_WAY = (
-    "where you trust the file, load it and save its arrays with numpy.savez under the names train_obs, train_act, "
-    "test_obs, test_act and normalizer/observations/mean, .../std"
-)
 
 
 class _StandIn:
@@ -96,7 +88,7 @@ def load_pickle(path: Path) -> Any:
     """
     try:
         with path.open("rb") as file:
-            _count_instructions(file, path)
+            refuse_endless_pickle(file, path)
             file.seek(0)
             return _Unpickler(file).load()
     except UserError:
@@ -142,16 +134,6 @@ def _parts(value: Any) -> tuple[tuple[int, ...], Dtype, bool, Any]:
         raise TypeError(f"it is a {type(value).__name__}")
     _, shape, dtype, fortran, raw = value.state
     return tuple(shape), dtype, bool(fortran), raw
-
-
-def _count_instructions(file: IO[bytes], path: Path) -> None:
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-        number = argument if opcode.name in NUMBERED and isinstance(argument, int) else 0
-        if max(count, number) > MOST_INSTRUCTIONS:
-            raise UserError(
-                f"{path} is a pickle of more than {MOST_INSTRUCTIONS} instructions or objects; expected a dictionary "
-                f"of arrays: {SAFE_WAY}"
-            )
 
 
 def _names_too_much(path: Path, module: str, name: str) -> UserError:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mts3.data.readers.hdf5_values import Meaning
 from mts3.errors import UserError
 
 
@@ -69,16 +70,18 @@ class HDF5Source:
         file: The file.
         name: Of the dataset, with its groups.
         shape, dtype: As declared.
+        how: What its numbers mean.
     """
 
-    def __init__(self, file: HDF5File, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
-        self.file, self.name, self.shape, self.dtype = file, name, shape, dtype
+    def __init__(self, file: HDF5File, name: str, shape: tuple[int, ...], dtype: np.dtype, how: Meaning) -> None:
+        self.file, self.name, self.shape, self.dtype, self.how = file, name, shape, how.dtype(dtype), how
         self.where = f"'{name}' of {file.path}"
 
     def read(self, prefix: tuple[int, ...], start: int, stop: int) -> np.ndarray:
-        """array[*prefix, start:stop]."""
+        """array[*prefix, start:stop], as values."""
         with _reading(self.where):
-            return self.file.dataset(self.name)[(*prefix, slice(start, stop))]
+            stored = self.file.dataset(self.name)[(*prefix, slice(start, stop))]
+        return self.how.values(stored).astype(self.dtype, copy=False)
 
 
 @contextmanager
