@@ -47,7 +47,9 @@ def _late(row=40, seconds=0.5):
 
 def test_timestamps_that_leave_the_frames_are_irregular_times(tmp_path):
     folder = _write(tmp_path / "arm", {1: _late()})
-    words = r"'episode_1' .*irregular times.* row 40 \(0.55 s\).*timestamp is not frame_index / fps in 1 of 2 episodes"
+    words = (
+        r"'episode_1' .*irregular times.* data row 41 \(0.55 s\).*timestamp is not frame_index / fps in 1 of 2 episodes"
+    )
     with pytest.raises(RefusedRows, match=words) as error:
         _read(folder)
     assert "first at frame 40 of episode_1 (by 0.5 s)" in str(error.value)
@@ -87,7 +89,7 @@ def test_timestamps_at_another_rate_are_the_times_and_that_is_said(tmp_path):
 def test_a_timestamp_that_is_missing_is_refused(tmp_path):
     stamps = np.arange(FRAMES) / FPS
     stamps[7] = np.nan
-    with pytest.raises(UserError, match="the time in row 7 is missing"):
+    with pytest.raises(UserError, match="the time in data row 8 is missing"):
         _read(_write(tmp_path / "arm", stamps))
 
 

@@ -63,7 +63,7 @@ def test_rewards_that_do_not_fit_are_named():
     good = recording(0)
     with pytest.raises(UserError, match=r"reward \(10,\) and obs \(60, 2\)"):
         Trajectory(good.obs, good.actions, "short", np.zeros(10))
-    with pytest.raises(UserError, match="are infinite in row 3"):
+    with pytest.raises(UserError, match="are infinite in data row 4"):
         Trajectory(good.obs, good.actions, "inf", np.where(np.arange(60) == 3, np.inf, 0.0))
     without = Trajectory(good.obs, good.actions, "without")
     with pytest.raises(UserError, match="'without' has no reward, others differ"):

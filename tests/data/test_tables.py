@@ -152,9 +152,9 @@ def test_interleaved_trajectories_are_sorted_out(tmp_path, suffix):
         (
             {"u": [0.0, None, 0.0, 1.0, 1.0]},
             MAPPING,
-            "actions of trajectory 'b' .* in row 1, channel 'u'",
+            "actions of trajectory 'b' .* in data row 2, channel 'u'",
         ),
-        ({"y": [1.0, float("inf"), 1.0, 1.0, 1.0]}, MAPPING, "infinite in row 1, channel 'y'"),
+        ({"y": [1.0, float("inf"), 1.0, 1.0, 1.0]}, MAPPING, "infinite in data row 2, channel 'y'"),
     ],
 )
 def test_bad_tables_are_one_clear_line(tmp_path, suffix, change, mapping, words):

@@ -37,10 +37,10 @@ def test_the_last_action_is_held_when_missing_and_the_input_stays_as_it_was():
         (np.zeros((5, 0)), np.zeros((5, 1)), "1 column"),
         (np.array([["a"], ["b"]]), np.zeros((2, 0)), "expected numbers"),
         (np.array([[None], [1.0]], dtype=object), np.zeros((2, 0)), "object"),
-        (np.array([[0.0], [np.inf]]), np.zeros((2, 0)), "infinite in row 1, channel 0"),
+        (np.array([[0.0], [np.inf]]), np.zeros((2, 0)), "infinite in data row 2, channel 0"),
         (np.array([[0.0], [1e300]]), np.zeros((2, 0)), "float32"),
-        (np.zeros((3, 1)), np.array([[0.0], [np.nan], [0.0]]), "NaN or infinite in row 1, channel 0"),
-        (np.zeros((3, 1)), np.array([[np.inf], [0.0], [0.0]]), "NaN or infinite in row 0"),
+        (np.zeros((3, 1)), np.array([[0.0], [np.nan], [0.0]]), "NaN or infinite in data row 2, channel 0"),
+        (np.zeros((3, 1)), np.array([[np.inf], [0.0], [0.0]]), "NaN or infinite in data row 1"),
     ],
 )
 def test_bad_arrays_are_one_clear_line(obs, actions, words):

@@ -206,13 +206,14 @@ class BadValue(UserError):
 
     Args:
         what: As in "obs of trajectory 'run' are infinite".
-        row, channel: Where, counted from 0; the channel is called by its number where nobody knows its name.
+        row, channel: Where, counted from 0 (a message counts data rows from 1, as every message does); the channel is
+            called by its number where nobody knows its name.
         expected: What to do.
     """
 
     def __init__(self, what: str, row: int, channel: int | str, expected: str) -> None:
         name = channel if isinstance(channel, int) else f"'{channel}'"
-        super().__init__(f"{what} in row {row}, channel {name}; expected {expected}")
+        super().__init__(f"{what} in data row {row + 1}, channel {name}; expected {expected}")
         self.what, self.row, self.channel, self.expected = what, row, channel, expected
 
 
