@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mts3.cli.report import note
-from mts3.data import Dataset, SequenceDataset, fit_normalizer, leave_out_short, load_with_notes, split
+from mts3.data import Dataset, SequenceDataset, Trajectory, fit_normalizer, leave_out_short, load_with_notes, split
+from mts3.data.spread import made_by_few_rows
 from mts3.errors import UserError
 from mts3.normalizer import Normalizer
 
@@ -58,6 +60,7 @@ def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None
         normalizer, constant = fit_normalizer(parts.train, dataset.obs_names, dataset.action_names, dataset.image_shape)
         if constant:
             note(f"constant in the training part, set to zero: {', '.join(constant)}")
+        _warn_of_few_rows(parts.train, dataset)
     elif (len(normalizer.obs_mean), len(normalizer.action_mean)) != (dataset.obs_dim, dataset.action_dim):
         raise UserError(
             f"'{dataset.name}' has {dataset.obs_dim} obs and {dataset.action_dim} action channels, the model was "
@@ -71,3 +74,15 @@ def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None
     return Experiment(
         dataset, cut(parts.train, train_stride), cut(parts.validation, test_stride), cut(parts.test, test_stride)
     )
+
+
+def _warn_of_few_rows(train: Sequence[Trajectory], dataset: Dataset) -> None:
+    found = [] if dataset.image_shape else made_by_few_rows(train, dataset.obs_names, dataset.action_names)
+    if found:
+        first = found[0]
+        more = f", and so of {', '.join(f.channel for f in found[1:5])}" + (", .." if len(found) > 5 else "")
+        note(
+            f"warning: a few rows make the spread of {first.channel} (standard deviation {first.std:.3g}, without them "
+            f"{first.std_without:.3g}){more if found[1:] else ''}: all else is next to constant beside them; "
+            "`mts3 data check` shows them, data.columns.missing=[CODE] leaves out codes for missing"
+        )

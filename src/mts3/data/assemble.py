@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from mts3.data.codes import Codes, leave_out
+from mts3.data.codes import notes as code_notes
 from mts3.data.columns import Columns
 from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
 from mts3.data.resample import ordered_times
@@ -39,7 +42,7 @@ def assemble(
         obs: (R, O), NaN = not observed.
         actions: (R, A).
         obs_names, action_names: One a column.
-        columns: The user's mapping; its sample_time, max_gap, resample and action_shift count.
+        columns: The user's mapping; its missing, sample_time, max_gap, resample and action_shift count.
         ids: (R,) what tells trajectories apart, in any order of rows; None: one recording.
         times: (R,) seconds; None: no times.
         reward: (R,) NaN = not known; None: no reward.
@@ -50,6 +53,10 @@ def assemble(
     """
     if len(obs) == 0:
         raise UserError(f"{path} has a header and no rows; expected at least 2 rows of data")
+    codes = Codes.of(columns.missing)
+    obs, obs_codes = leave_out(codes, obs, obs_names)
+    actions, action_codes = leave_out(codes, actions, action_names)
+    reward, reward_codes = (None, Counter()) if reward is None else leave_out(codes, reward, ("reward",))
     # Before the split into trajectories: a float32 array is then kept as it is, its pieces are views.
     obs, actions = as_float32(obs, f"observations in {path}"), as_float32(actions, f"actions in {path}")
     raw = tuple(
@@ -82,7 +89,7 @@ def assemble(
         recording = RawRecording(path.stem, raw, obs_names, action_names, columns.sample_time)
         where = "" if str(path) in str(error) else f"{path}: "
         raise RefusedRows(f"{where}{error}", recording) from error
-    return dataset, notes
+    return dataset, (*code_notes(obs_codes + action_codes + reward_codes), *notes)
 
 
 def one_row_note(count: int) -> str:

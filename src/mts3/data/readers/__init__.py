@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from mts3.data.codes import Codes, notes
 from mts3.data.columns import Columns
 from mts3.data.readers import csv, hdf5, lerobot, minari, npz, parquet, pickled
+from mts3.data.readers.elsewhere import MISTAKEN, refuse_archive, refuse_elsewhere, refuse_folder, refuse_json
 from mts3.data.readers.reading import Reading
-from mts3.data.repair import mask_flaws
+from mts3.data.repair import mask_flaws, without_codes
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
 
@@ -64,7 +66,8 @@ def read_with_notes(path: str | Path, columns: Columns) -> Reading:
         UserError: if there is no such file, it is empty, its format is unknown, or its reader refuses it.
     """
     reading = _read(path, columns)
-    return replace(reading, dataset=mask_flaws(reading.dataset, columns))
+    dataset, counts = without_codes(reading.dataset, Codes.of(columns.missing))
+    return replace(reading, dataset=mask_flaws(dataset, columns), notes=(*reading.notes, *notes(counts)))
 
 
 def _read(path: str | Path, columns: Columns) -> Reading:
@@ -90,6 +93,7 @@ def _reader(path: Path) -> Reader:
         for folder_format in (lerobot, minari):
             if folder_format.is_one(path):
                 return folder_format.read
+        refuse_folder(path)
         raise UserError(
             f"{path} is a folder; expected a {kinds} file, or a known folder ({FOLDERS}): join several files with "
             "`mts3 data import FILES output=ONE.npz`"
@@ -99,17 +103,23 @@ def _reader(path: Path) -> Reader:
         raise UserError(f"there is no file {path}; check the path (relative to {Path.cwd()}){hint}")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty (0 bytes); expected a file with data")
+    refuse_elsewhere(path, MISTAKEN)
     with path.open("rb") as file:
         start = file.read(4096)
     reader = _by_contents(path, start) or READERS.get(path.suffix.lower())
     if reader is None:
+        refuse_elsewhere(path)
         raise UserError(f"{path} ends in '{path.suffix}'; expected one of {kinds}")
     return reader
 
 
 def _by_contents(path: Path, start: bytes) -> Reader | None:
     if start.startswith(ZIP):
-        return pickled.read_torch if path.suffix.lower() in PICKLES or _is_torch(path) else npz.read
+        if path.suffix.lower() in PICKLES or _is_torch(path):
+            return pickled.read_torch
+        refuse_archive(path)
+        return npz.read
+    refuse_json(path, start)
     for sign, reader in STARTS.items():
         if start.startswith(sign):
             return reader

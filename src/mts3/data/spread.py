@@ -1,0 +1,63 @@
+"""Channels whose spread a few rows make: codes for missing, as -9999, or faults of a sensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mts3.data.statistics import RELATIVE_STD_FLOOR
+from mts3.data.stored import Rows, StoredArray
+from mts3.data.trajectory import Trajectory
+
+# This share of the rows makes the spread where the standard deviation without them is this many times smaller: 99 % of
+# the variance. Rain, forces of contact and other bursts stay below.
+FEW, RATIO = 0.01, 10.0
+# Rows of a channel that are looked at, evenly taken: a share shows in them as well.
+MOST_ROWS = 200_000
+
+
+@dataclass(frozen=True)
+class FewRows:
+    """A channel, as "obs 'x'", with its standard deviation and that without the hundredth of its rows farthest out."""
+
+    channel: str
+    std: float
+    std_without: float
+
+
+def made_by_few_rows(
+    trajectories: Sequence[Trajectory], obs_names: Sequence[str], action_names: Sequence[str]
+) -> list[FewRows]:
+    """The channels whose spread up to 1 % of their rows make.
+
+    Arrays that stay in their file are left out: it would take one more pass through what is larger than memory. So are
+    channels that are constant otherwise, such as a signal that is given once.
+
+    Args:
+        trajectories: The training part, in physical units.
+        obs_names, action_names: One a channel.
+    """
+    found: list[FewRows] = []
+    for kind, names in (("obs", obs_names), ("actions", action_names)):
+        arrays: list[Rows] = [getattr(trajectory, kind) for trajectory in trajectories]
+        held = [array for array in arrays if not isinstance(array, StoredArray)]
+        step = max(1, sum(map(len, held)) // MOST_ROWS)
+        for channel, name in enumerate(names if held else ()):
+            values = np.concatenate([array[::step, channel] for array in held]).astype(np.float64)
+            stds = _stds(values[~np.isnan(values)])
+            if stds is not None and stds[0] > RATIO * stds[1]:
+                found.append(FewRows(f"{'obs' if kind == 'obs' else 'action'} '{name}'", *stds))
+    return found
+
+
+def _stds(values: np.ndarray) -> tuple[float, float] | None:
+    """The standard deviation, and that without the values farthest from the median; None where the rest is constant."""
+    kept = len(values) - int(FEW * len(values))
+    if kept == len(values):
+        return None
+    away = np.abs(values - np.median(values))
+    rest = values[np.argpartition(away, kept - 1)[:kept]]
+    without = float(rest.std())
+    return (float(values.std()), without) if without > RELATIVE_STD_FLOOR * np.abs(rest).max() else None
