@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 # From this many times on, where no fill value of old makes one enough.
-TIMES = 3
+TIMES = 5
 FILLS = tuple(map(np.float32, (9.969209968386869e36, 1e20, 1e30, 1e35, -999, -9999, -99999, 9999, 99999)))
 # The rest takes at least this many values: a switch has two, far apart.
 LEAST_VALUES = 10

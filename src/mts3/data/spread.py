@@ -11,8 +11,8 @@ from mts3.data.statistics import RELATIVE_STD_FLOOR
 from mts3.data.stored import Rows, StoredArray
 from mts3.data.trajectory import Trajectory
 
-# This share of the rows makes the spread where the standard deviation without them is this many times smaller: 99 % of
-# the variance. Rain, forces of contact and other bursts stay below.
+# The hundredth of the rows farthest out, or those of the largest or the smallest value, make the spread where the
+# standard deviation without them is this many times smaller: 99 % of the variance. Rain and other bursts stay below.
 FEW, RATIO = 0.01, 10.0
 # Rows of a channel that are looked at, evenly taken: a share shows in them as well.
 MOST_ROWS = 200_000
@@ -20,7 +20,7 @@ MOST_ROWS = 200_000
 
 @dataclass(frozen=True)
 class FewRows:
-    """A channel, as "obs 'x'", with its standard deviation and that without the hundredth of its rows farthest out."""
+    """A channel, as "obs 'x'", its standard deviation, and that without the rows that make it."""
 
     channel: str
     std: float
@@ -30,7 +30,7 @@ class FewRows:
 def made_by_few_rows(
     trajectories: Sequence[Trajectory], obs_names: Sequence[str], action_names: Sequence[str]
 ) -> list[FewRows]:
-    """The channels whose spread up to 1 % of their rows make.
+    """The channels whose spread 1 % of their rows make, or a single value at one end.
 
     Arrays that stay in their file are left out: it would take one more pass through what is larger than memory. So are
     channels that are constant otherwise, such as a signal that is given once.
@@ -45,19 +45,22 @@ def made_by_few_rows(
         held = [array for array in arrays if not isinstance(array, StoredArray)]
         step = max(1, sum(map(len, held)) // MOST_ROWS)
         for channel, name in enumerate(names if held else ()):
-            values = np.concatenate([array[::step, channel] for array in held]).astype(np.float64)
-            stds = _stds(values[~np.isnan(values)])
-            if stds is not None and stds[0] > RATIO * stds[1]:
-                found.append(FewRows(f"{'obs' if kind == 'obs' else 'action'} '{name}'", *stds))
+            values = np.concatenate([np.asarray(array[::step, channel]) for array in held]).astype(np.float64)
+            values = values[~np.isnan(values)]
+            without = _std_without(values) if len(values) else None
+            if without is not None and values.std() > RATIO * without:
+                found.append(FewRows(f"{'obs' if kind == 'obs' else 'action'} '{name}'", float(values.std()), without))
     return found
 
 
-def _stds(values: np.ndarray) -> tuple[float, float] | None:
-    """The standard deviation, and that without the values farthest from the median; None where the rest is constant."""
+def _std_without(values: np.ndarray) -> float | None:
+    """The smallest standard deviation without such rows; None where it is next to nothing."""
     kept = len(values) - int(FEW * len(values))
-    if kept == len(values):
-        return None
     away = np.abs(values - np.median(values))
-    rest = values[np.argpartition(away, kept - 1)[:kept]]
-    without = float(rest.std())
-    return (float(values.std()), without) if without > RELATIVE_STD_FLOOR * np.abs(rest).max() else None
+    rests = [
+        values[np.argpartition(away, kept - 1)[:kept]],
+        values[values > values.min()],
+        values[values < values.max()],
+    ]
+    stds = [float(rest.std()) for rest in rests if len(rest) and rest.std() > RELATIVE_STD_FLOOR * np.abs(rest).max()]
+    return min(stds, default=None)

@@ -13,7 +13,7 @@ from pathlib import Path
 from mts3.data.codes import Codes, notes
 from mts3.data.columns import Columns
 from mts3.data.readers import csv, hdf5, lerobot, minari, npz, parquet, pickled
-from mts3.data.readers.elsewhere import MISTAKEN, refuse_archive, refuse_elsewhere, refuse_folder, refuse_json
+from mts3.data.readers.elsewhere import MISTAKEN, conversion, refuse_archive, refuse_folder, refuse_json
 from mts3.data.readers.reading import Reading
 from mts3.data.repair import mask_flaws, without_codes
 from mts3.data.trajectory import Dataset
@@ -103,13 +103,12 @@ def _reader(path: Path) -> Reader:
         raise UserError(f"there is no file {path}; check the path (relative to {Path.cwd()}){hint}")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty (0 bytes); expected a file with data")
-    refuse_elsewhere(path, MISTAKEN)
     with path.open("rb") as file:
         start = file.read(4096)
-    reader = _by_contents(path, start) or READERS.get(path.suffix.lower())
+    known = not conversion(path, MISTAKEN)
+    reader = (_by_contents(path, start) or READERS.get(path.suffix.lower())) if known else None
     if reader is None:
-        refuse_elsewhere(path)
-        raise UserError(f"{path} ends in '{path.suffix}'; expected one of {kinds}")
+        raise UserError(f"{path} ends in '{path.suffix}'; expected one of {kinds}{conversion(path)}")
     return reader
 
 

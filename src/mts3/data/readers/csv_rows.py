@@ -99,7 +99,7 @@ def csv_rows(text: str, path: Path, columns: Columns) -> CsvRows:
         for place, record in enumerate(records)
         if len(record) != width or not record[0].strip() or record[0][0] == COMMENT
     }
-    comments = _comments(odd, len(records))
+    comments = _comments(odd, len(records), width)
     blank = _blank(odd, len(records), _has_more(header, columns, path))
     left_out = {*comments, *blank, *(place for place, record in odd.items() if not record)}
     places: range | list[int] = range(len(records))
@@ -167,10 +167,18 @@ def _refuse_numbers(header: list[str], comment: str, columns: Columns, path: Pat
     )
 
 
-def _comments(odd: Mapping[int, list[str]], count: int) -> set[int]:
-    """Lines of comment; where most lines start with the sign it belongs to the data."""
+def _comments(odd: Mapping[int, list[str]], count: int, width: int) -> set[int]:
+    """Lines of comment; where most lines start with the sign it belongs to the data, and so it does in #N/A,1,2."""
     found = {place for place, record in odd.items() if record and record[0].startswith(COMMENT)}
-    return found if 2 * len(found) <= count else set()
+    if 2 * len(found) > count:
+        return set()
+    return {place for place in found if len(odd[place]) != width or not _has_value_after_word(odd[place])}
+
+
+def _has_value_after_word(record: list[str]) -> bool:
+    """Whether a row that starts with the sign goes on with a word right after it, and with numbers in other cells."""
+    first = record[0].removeprefix(COMMENT)
+    return bool(first.strip() == first and first and not VALUE.fullmatch(first) and any(map(_is_value, record[1:])))
 
 
 def _blank(odd: Mapping[int, list[str]], count: int, anywhere: bool) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from mts3.errors import UserError
@@ -51,15 +52,10 @@ FOLDERS = {"zarr.json": ".zarr", ".zgroup": ".zarr", ".zarray": ".zarr", "metada
 OFFICE = ("xl/", "content.xml")
 
 
-def refuse_elsewhere(path: Path, endings: dict[str, str] = CONVERTERS) -> None:
-    """Nothing for a file with another ending.
-
-    Raises:
-        UserError: for one of these, with how to convert it.
-    """
+def conversion(path: Path, endings: Mapping[str, str] = CONVERTERS) -> str:
+    """How to convert a file of such an ending, to follow an error; "" for another one."""
     how = endings.get(path.suffix.lower())
-    if how is not None:
-        raise _refused(path, f"'{path.suffix}' files are not read here", how)
+    return f"; convert it: {how}" if how else ""
 
 
 def refuse_folder(path: Path) -> None:

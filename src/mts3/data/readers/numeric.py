@@ -203,7 +203,7 @@ class _Column:
 
     def _different(self) -> dict[object, str]:
         """The different cells, each with its text without blanks around it."""
-        found = {cell: str(cell).strip() for cell in dict.fromkeys(self.cells)}
+        found = {cell: "" if cell is None else str(cell).strip() for cell in dict.fromkeys(self.cells)}
         refuse_long(max(found.values(), key=len, default=""), self.name, self.path)
         return found
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mts3.data.columns import Columns
+from mts3.data.columns import ACTION_PREFIXES, OBS_PREFIXES, Columns
 from mts3.data.readers.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.readers.cells import refuse_long
 from mts3.data.readers.reading import Reading
@@ -20,7 +20,7 @@ from mts3.errors import UserError
 
 
 def read(path: Path, columns: Columns) -> Reading:
-    """A data set from a Parquet file; only the columns that are needed are read, and those of lists.
+    """A data set from a Parquet file; only the columns that are needed are read.
 
     Raises:
         UserError: without pyarrow, for a damaged file, or if a needed column is missing or not numeric.
@@ -28,7 +28,9 @@ def read(path: Path, columns: Columns) -> Reading:
     pa = pyarrow(path)
     try:
         schema = pa.parquet.read_schema(path)
-        nested = _nested(path, [field.name for field in schema if _holds_numbers(field.type, pa)])
+        nested = _nested(
+            path, [field.name for field in schema if _holds_numbers(field.type, pa) and _asked(field.name, columns)]
+        )
         places = {name: list(parts) for name, parts in nested.items()}
         spread = {name: values for parts in nested.values() for name, values in parts.items()}
         plain = [name for name in schema.names if name not in nested]
@@ -52,6 +54,14 @@ def _holds_numbers(kind: Any, pa: Any) -> bool:
         return any(_is_number(field.type, pa) or _holds_numbers(field.type, pa) for field in kind)
     is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
     return is_list and (_is_number(kind.value_type, pa) or _holds_numbers(kind.value_type, pa))
+
+
+def _asked(name: str, columns: Columns) -> bool:
+    """Whether the user may mean a column of lists, or a channel in it."""
+    if not columns.obs and name.lower().startswith((*OBS_PREFIXES, *ACTION_PREFIXES)):
+        return True
+    starts = [wanted.partition("*")[0] for wanted in (*columns.obs, *columns.actions)]
+    return any(start.startswith(name) or name.startswith(start) for start in starts)
 
 
 def _is_number(kind: Any, pa: Any) -> bool:
@@ -98,6 +108,9 @@ def _values(column: Any, name: str, path: Path, pa: Any) -> np.ndarray:
     if types.is_dictionary(kind):
         for chunk in column.chunks:
             _refuse_long_words(chunk.dictionary, name, path, pa)
+        # Chunk by chunk: together pyarrow reads a null as the last word (26.0.1).
+        chunks = [chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks]
+        return np.concatenate(chunks) if chunks else np.empty(0, dtype=object)
     if types.is_boolean(kind):  # with nulls it would be objects
         column = column.cast(pa.int8())
     if types.is_decimal(kind):
