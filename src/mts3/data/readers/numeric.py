@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -119,8 +120,8 @@ def _marks(
         first = next((cell for cell in _stripped(texts.get(name, ())) if cell), "")
         if columns.time_format is not None or not is_written_number(first):
             texts.pop(name, None)  # dates
-    unread = [cells for name, cells in texts.items() if plain.get(name) is None]
-    if not given and writing.points_usual and not any(_has(",", cells) for cells in unread):
+    commas = {name for name, cells in texts.items() if plain.get(name) is None and _has(",", cells)}
+    if not given and writing.points_usual and not commas:
         return {}
     found = recognised(
         {name: _stripped(cells) for name, cells in texts.items()},
@@ -129,10 +130,20 @@ def _marks(
         path,
         writing.points_usual,
     )
-    return {name: m for name, m in found.items() if given or m.decimal == "," or plain.get(name) is None}
+    # As for the others: what Python reads needs nothing more, and times are read elsewhere.
+    unread = {name for name in plain if plain[name] is None} | commas
+    return {name: m for name, m in found.items() if given or m.decimal == "," or name in unread}
+
+
+def _comma_float(cell: Any) -> float:
+    """The number in a cell whose decimal mark is a comma; a ValueError where it holds a point as well."""
+    if "." in cell:
+        raise ValueError
+    return float(cell.replace(",", "."))
 
 
 def _has(sign: str, cells: Iterable[object]) -> bool:
+    """Whether a sign is in one of the cells; sooner than a look at each."""
     return sign in "".join(map(str, cells))
 
 
@@ -151,45 +162,47 @@ class _Column:
     writing: Writing
 
     def numbers(self, codes: Codes, out: Numbers) -> np.ndarray:
-        """(R,) float64; every different cell is looked at once, where more than empty ones has to be understood."""
-        simple = self._simple()
-        if simple is not None:
-            out.decimals |= {","} if self.marks.decimal == "," and _has(",", self.cells) else set()
-            return simple
-        read: dict[object, float] = {}
-        others: dict[object, str] = {}
-        for cell, text in self._different().items():
-            number = self.marks.ungrouped(text)
-            if number is None and (found := self.marks.grouped(text)) is not None:
-                number, sign = found
-                out.thousands.add(sign)
-            if number is None:
-                others[cell] = text
-            else:
-                read[cell] = number
-                if "," in text and self.marks.decimal == ",":
-                    out.decimals.add(",")
-        missing = {cell: text for cell, text in others.items() if codes.has_word(text)}
-        words = {cell: text for cell, text in others.items() if cell not in missing}
-        if words:
-            read |= self._pair(words, any(not np.isnan(number) for number in read.values()), out)
-        self._count({cell: text for cell, text in missing.items() if bare(text) not in EMPTY}, out)
-        read |= dict.fromkeys(missing, np.nan)
-        return np.array([read[cell] for cell in self.cells], dtype=np.float64)
+        """(R,) float64; cells that Python reads are most, and of the others each different one is looked at once."""
+        comma = self.marks.decimal == ","
+        values: list[float] = []
+        odd: list[int] = []
+        for cell in self.cells:
+            try:
+                values.append(_comma_float(cell) if comma else float(cell))  # pyright: ignore[reportArgumentType]
+            except (ValueError, TypeError):
+                odd.append(len(values))
+                values.append(np.nan)
+        numbers = np.array(values)
+        if comma and _has(",", self.cells):
+            out.decimals.add(",")
+        if odd:
+            read = self._odd([self.cells[row] for row in odd], not np.isnan(numbers).all(), codes, out)
+            numbers[odd] = [read[self.cells[row]] for row in odd]
+        return numbers
 
-    def _simple(self) -> np.ndarray | None:
-        """(R,) float64 of numbers without groups and empty cells alone; else None."""
-        if self.marks.decimal == ".":
-            return as_numbers(np.array(["nan" if cell in (None, "") else cell for cell in self.cells], dtype=object))
-        if _has(".", self.cells):
-            return None
-        texts = ["nan" if cell in (None, "") else str(cell).replace(",", ".") for cell in self.cells]
-        return as_numbers(np.array(texts, dtype=object))
+    def _odd(self, cells: list[object], beside_numbers: bool, codes: Codes, out: Numbers) -> dict[object, float]:
+        """The numbers of cells that Python does not read, NaN for what stands for missing."""
+        read: dict[object, float] = {}
+        words: dict[object, str] = {}
+        times = Counter(cells)
+        for cell, text in self._texts(times).items():
+            if (found := self.marks.grouped(text)) is not None:
+                read[cell] = found[0]
+                out.thousands.add(found[1])
+            elif codes.has_word(text):
+                read[cell] = np.nan
+                if bare(text) not in EMPTY:
+                    out.counts[f"'{text}'", self.name] += times[cell]
+            else:
+                words[cell] = text
+        if words:
+            read |= self._pair(words, beside_numbers or not np.isnan(list(read.values())).all(), out)
+        return read
 
     def plainly(self, out: Numbers) -> np.ndarray:
         """(R,) text, as objects: numbers as Python writes them, all else as it is."""
         plain: dict[object, object] = {}
-        for cell, text in self._different().items():
+        for cell, text in self._texts(self.cells).items():
             plain[cell] = cell
             if (found := self.marks.grouped(text)) is not None:
                 plain[cell] = repr(found[0])
@@ -201,17 +214,11 @@ class _Column:
                 raise self._no_number(text, self.cells.index(cell))
         return np.array([plain[cell] for cell in self.cells], dtype=object)
 
-    def _different(self) -> dict[object, str]:
-        """The different cells, each with its text without blanks around it."""
-        found = {cell: "" if cell is None else str(cell).strip() for cell in dict.fromkeys(self.cells)}
+    def _texts(self, cells: Iterable[object]) -> dict[object, str]:
+        """The text of each different cell, without blanks around it."""
+        found = {cell: "" if cell is None else str(cell).strip() for cell in dict.fromkeys(cells)}
         refuse_long(max(found.values(), key=len, default=""), self.name, self.path)
         return found
-
-    def _count(self, missing: Mapping[object, str], out: Numbers) -> None:
-        if missing:
-            times = Counter(cell for cell in self.cells if cell in missing)
-            for cell, text in missing.items():
-                out.counts[f"'{text}'", self.name] += times[cell]
 
     def _pair(self, words: Mapping[object, str], beside_numbers: bool, out: Numbers) -> dict[object, float]:
         """The numbers of the words in a column that has none but one pair of words."""
