@@ -80,12 +80,7 @@ def csv_rows(text: str, path: Path, columns: Columns) -> CsvRows:
     """
     lines = io.StringIO(text, newline="")
     first, skipped, delimiter, comment = _first_line(lines, path)
-    try:
-        records = list(_reader(itertools.chain([first], lines), delimiter))
-    except csv.Error as error:
-        raise UserError(
-            f"{path} is no readable CSV file ({error}); expected UTF-8 text with one header line"
-        ) from error
+    records = _records(itertools.chain([first], lines), delimiter, path)
     # Some programs end every line with a delimiter.
     header = [name.strip() for name in records.pop(0)]
     width = len(header)
@@ -125,6 +120,15 @@ def csv_rows(text: str, path: Path, columns: Columns) -> CsvRows:
     if any(len(record) != width for place, record in odd.items() if place not in left_out):
         _refuse_ragged(kept, path)
     return kept
+
+
+def _records(lines: Iterable[str], delimiter: str, path: Path) -> list[list[str]]:
+    try:
+        return list(_reader(lines, delimiter))
+    except csv.Error as error:
+        raise UserError(
+            f"{path} is no readable CSV file ({error}); expected UTF-8 text with one header line"
+        ) from error
 
 
 def _reader(lines: Iterable[str], delimiter: str) -> Any:

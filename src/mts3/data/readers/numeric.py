@@ -235,8 +235,8 @@ class _Column:
         where = f"column '{self.name}' of {self.path}{self.writing.line(row)} has '{text}' in data row {row + 1}"
         if is_written_number(text):
             return UserError(
-                f"{where}; expected numbers with the decimal mark '{self.marks.decimal}', as others have or decimal= "
-                "says: write all of a column alike"
+                f"{where}; expected numbers with the decimal mark '{self.marks.decimal}', as other cells have it "
+                "or decimal= and thousands= say: write all of a column alike"
             )
         return UserError(
             f"{where}; expected a number, or an empty cell where nothing was observed: if it stands for that, say "
