@@ -7,10 +7,11 @@ import pytest
 
 from mts3.cli.config import composed
 from mts3.cli.experiment import load_experiment
+from mts3.cli.overrides import prepare
 from mts3.data import DATASETS, load_dataset, save_dataset
 from mts3.data.generators import GENERATED, generate_bouncing_balls
 from mts3.errors import UserError
-from tests.cli.conftest import Command
+from tests.cli.conftest import TINY, Command
 
 CSV = "stamp,position,throttle\n" + "".join(f"{0.5 * i},{i % 7},{-i % 3}\n" for i in range(40))
 
@@ -82,6 +83,21 @@ def test_a_preset_chooses_size_and_seed(mts3: Command, cache: Path, monkeypatch:
     config["data"]["size"] = "huge"
     with pytest.raises(UserError, match="data set 'three_scales' has no size 'huge'; choose from: small, large"):
         load_experiment(config)
+
+
+@pytest.mark.parametrize(("code", "warned"), [("-9999", True), ("0.5", False)])
+def test_a_spread_that_a_few_rows_make_is_warned_of_in_one_line(
+    mts3: Command, capsys: pytest.CaptureFixture[str], code: str, warned: bool
+) -> None:
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    cells = [[code if 100 <= row < 110 else a, b] for row, (a, b) in enumerate(x.tolist())]
+    Path("log.csv").write_text("\n".join(["obs_x,action_u", *(f"{a},{b}" for a, b in cells)]))
+    for typed, lines in (([], int(warned)), ([f"data.columns.missing=[{code}]"], 0)):
+        config = composed(prepare(["data.path=log.csv", *TINY, *typed])).config
+        load_experiment(config)
+        said = [line for line in capsys.readouterr().err.splitlines() if "make the spread" in line]
+        assert len(said) == lines
+        assert all("obs 'obs_x' (standard deviation" in line and "data.columns.missing" in line for line in said)
 
 
 def _two_sizes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -324,7 +324,7 @@ FILES = {
                      "no readable Parquet"),
     "rows.parquet": (_many_rows, None, "declares 320 MiB of data"),
     "word.parquet": (_long_word, None, "a cell of 100000 letters"),
-    "list.parquet": (lambda p: pq.write_table(pa.table({"obs_x": [[1.0], [2.0]]}), p), None, "expected a number, date"),
+    "list.parquet": (lambda p: pq.write_table(pa.table({"obs_x": [[1.0], [2.0, 3.0]]}), p), None, "expected a number"),
     "bytes.csv": (lambda p: p.write_bytes(bytes(range(256))), None, "no readable CSV"),
     "field.csv": (lambda p: p.write_text("obs_x\n" + "9" * 200_000 + "\n"), None, "field larger than field limit"),
     "cell.csv": (lambda p: p.write_text("obs_x\n" + "a" * 10**5 + "\n1" * 10**5), None, "a cell of 100000 letters"),

@@ -187,7 +187,7 @@ def test_a_large_set_is_written_so_that_it_can_stay(tmp_path):
 @pytest.mark.parametrize(
     ("row", "value", "line"),
     [
-        (5, np.inf, r"obs of trajectory 'set-2' are infinite in data row 6, channel 1"),
+        (5, np.inf, r"obs of trajectory 'set-2' are infinite in data row 6, channel 'obs_1'"),
         (3, 1e300, "exceed the range of float32"),
     ],
 )
@@ -206,7 +206,9 @@ def test_a_missing_action_is_found_at_the_start(tmp_path):
     obs, actions = recording()
     actions[3, 7, 1] = np.nan
     np.savez(tmp_path / "set.npz", obs=obs, actions=actions)
-    with pytest.raises(UserError, match=r"actions of trajectory 'set-3' are NaN or infinite in data row 8, channel 1"):
+    with pytest.raises(
+        UserError, match=r"actions of trajectory 'set-3' are NaN or infinite in data row 8, channel 'actions_1'"
+    ):
         load_dataset(None, tmp_path / "set.npz")
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mts3.cli.reach import check_test, check_validation
 from mts3.cli.report import note
-from mts3.data import Dataset, SequenceDataset, fit_normalizer, leave_out_short, load_with_notes, matched, split
+from mts3.data import (
+    Dataset,
+    SequenceDataset,
+    Trajectory,
+    fit_normalizer,
+    leave_out_short,
+    load_with_notes,
+    matched,
+    split,
+)
+from mts3.data.spread import made_by_few_rows
 from mts3.errors import UserError
 from mts3.models import WorldModel
 
@@ -50,6 +61,7 @@ def load_experiment(config: dict[str, Any], model: WorldModel | None = None) -> 
             )
         if constant:
             note(f"constant in the training part, set to zero: {', '.join(constant)}")
+        _warn_of_few_rows(parts.train, dataset)
     train, validation, test = (
         SequenceDataset(part, normalizer, data["sequence_len"], data[stride])
         for part, stride in (
@@ -126,3 +138,15 @@ def _for_model(dataset: Dataset, model: WorldModel) -> Dataset:
     else:
         note("the model was saved without the names of its channels: the order of the data is taken to be its own")
     return dataset
+
+
+def _warn_of_few_rows(train: Sequence[Trajectory], dataset: Dataset) -> None:
+    found = [] if dataset.image_shape else made_by_few_rows(train, dataset.obs_names, dataset.action_names)
+    if found:
+        first = found[0]
+        more = f", and so of {', '.join(f.channel for f in found[1:5])}" + (", .." if len(found) > 5 else "")
+        note(
+            f"warning: a few rows make the spread of {first.channel} (standard deviation {first.std:.3g}, without them "
+            f"{first.std_without:.3g}){more if found[1:] else ''}: all else is next to constant beside them; "
+            "`mts3 data check` shows them, data.columns.missing=[CODE] leaves out codes for missing"
+        )

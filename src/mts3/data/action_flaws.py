@@ -21,8 +21,13 @@ CLEARLY = 0.75
 FEEDBACK = 0.8
 
 
-def action_flaws(recording: RawRecording) -> list[Finding]:
-    """What is wrong with the actions of a recording; nothing where it has none."""
+def action_flaws(recording: RawRecording, codes: Sequence[Sequence[float]]) -> list[Finding]:
+    """What is wrong with the actions of a recording; nothing where it has none.
+
+    Args:
+        recording: As it was read.
+        codes: Of each channel, observations first, the values that stand for "not observed".
+    """
     raw = recording.trajectories
     if not recording.action_names:
         return []
@@ -39,7 +44,7 @@ def action_flaws(recording: RawRecording) -> list[Finding]:
                 found.append(Finding("action_missing", trajectory.name, "", spans, f"{len(rows)} of {len(k)} rows"))
     if all(len(s) > 1 and k[-1] and not s[-1] and s[:-1].all() for k, s in zip(known, seen, strict=True)):
         found.append(Finding("action_extra", "", "", (), "the last row has an action and no observation"))
-    late = rows_late(raw)
+    late = rows_late(raw, codes)
     if late is not None:
         shift, ratio = late
         words = (
@@ -50,14 +55,14 @@ def action_flaws(recording: RawRecording) -> list[Finding]:
     return found
 
 
-def rows_late(trajectories: Sequence[RawTrajectory]) -> tuple[int, float] | None:
+def rows_late(trajectories: Sequence[RawTrajectory], codes: Sequence[Sequence[float]] = ()) -> tuple[int, float] | None:
     """How many rows after the one they act from actions stand, and how much better that explains what happens.
 
     Each change obs[t+1] - obs[t] is regressed on the last few observations and on the action of one row; what a row
     further down explains better cannot be its cause, unless a controller has computed it from what happened. None where
     actions stand in their own row, or nothing can be told.
     """
-    obs, actions = _pieces(trajectories)
+    obs, actions = _pieces(trajectories, codes)
     before, rows = LAGS - 1, np.concatenate([np.zeros(0, int), *_inner_rows([len(o) for o in obs])])
     every, acting = np.concatenate(obs), np.concatenate(actions)
     unknowns = LAGS * every.shape[1] + acting.shape[1] + 1
@@ -77,14 +82,21 @@ def rows_late(trajectories: Sequence[RawTrajectory]) -> tuple[int, float] | None
     return None if here < FEEDBACK * previous else (LATE[best], float(1 / ratios[best].min()))
 
 
-def _pieces(trajectories: Sequence[RawTrajectory]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Observations and actions in float64, of as many rows as are looked at."""
+def _pieces(
+    trajectories: Sequence[RawTrajectory], codes: Sequence[Sequence[float]]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Observations and actions in float64, of as many rows as are looked at, NaN where a code stands."""
     obs, actions, rows = [], [], 0
     for trajectory in trajectories:
         part = slice(0, MOST_ROWS - rows)
-        obs.append(np.asarray(trajectory.obs[part], dtype=np.float64)[:, :MOST_CHANNELS])
-        actions.append(np.asarray(trajectory.actions[part], dtype=np.float64))
-        rows += len(obs[-1])
+        values = [np.asarray(array[part]) for array in (trajectory.obs, trajectory.actions)]
+        both = np.concatenate([array.astype(np.float64) for array in values], axis=1)
+        for channel, known in enumerate(codes):
+            both[np.isin(both[:, channel], known), channel] = np.nan
+        channels = trajectory.obs.shape[1]
+        obs.append(both[:, :channels][:, :MOST_CHANNELS])
+        actions.append(both[:, channels:])
+        rows += len(both)
         if rows >= MOST_ROWS:
             break
     return obs, actions

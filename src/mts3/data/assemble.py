@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from mts3.data.codes import Codes, leave_out
+from mts3.data.codes import notes as code_notes
 from mts3.data.columns import Columns
 from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows, Times, Written
 from mts3.data.resample import measured_step
@@ -37,7 +40,7 @@ def assemble(
         obs: (R, O), NaN = not observed.
         actions: (R, A).
         obs_names, action_names: One a column.
-        columns: The user's mapping; its sample_time, max_gap, resample and action_shift count.
+        columns: The user's mapping; its missing, sample_time, max_gap, resample and action_shift count.
         ids: (R,) what tells trajectories apart, in any order of rows; None: one recording.
         times: (R,) seconds, and how the file writes them; None: no times.
         reward: (R,) NaN = not known; None: no reward.
@@ -48,6 +51,10 @@ def assemble(
     """
     if len(obs) == 0:
         raise UserError(f"{path} has a header and no rows; expected at least 2 rows of data")
+    codes = Codes.of(columns.missing)
+    obs, obs_codes = leave_out(codes, obs, obs_names)
+    actions, action_codes = leave_out(codes, actions, action_names)
+    reward, reward_codes = (None, Counter()) if reward is None else leave_out(codes, reward, ("reward",))
     # Before the split into trajectories: a float32 array is then kept as it is, its pieces are views.
     obs, actions = as_floats(obs, f"observations in {path}"), as_floats(actions, f"actions in {path}")
     raw = tuple(
@@ -62,7 +69,8 @@ def assemble(
         for name, rows in _groups(ids, path.stem)
     )
     whole = tuple(trajectory for trajectory in raw if len(trajectory) > 1) or raw
-    notes = (one_row_note(len(raw) - len(whole)),) if len(whole) < len(raw) else ()
+    notes = code_notes(obs_codes + action_codes + reward_codes)
+    notes = (*notes, one_row_note(len(raw) - len(whole))) if len(whole) < len(raw) else notes
     raw = tuple(trajectory.with_actions_moved(columns.action_shift) for trajectory in whole)
     try:
         pieces, step, said = _regular(raw, columns, path)

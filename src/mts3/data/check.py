@@ -11,9 +11,11 @@ import numpy as np
 
 from mts3.data.action_flaws import action_flaws
 from mts3.data.clock import read_clock, tick
+from mts3.data.code_flaws import codes_of
+from mts3.data.codes import written
 from mts3.data.columns import Columns
 from mts3.data.findings import KINDS, Finding
-from mts3.data.flaws import channel_flaws, gaps
+from mts3.data.flaws import channel_flaws, gaps, spans_of
 from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
 from mts3.data.readers import read_with_notes
 from mts3.data.resolution import FEW, FLICKER
@@ -94,17 +96,21 @@ def find_flaws(recording: RawRecording, window_len: int = WINDOW_LEN) -> tuple[F
     shown = tick(raw)
     findings = [finding for trajectory in raw for finding in time_flaws(trajectory, shown)]
     findings += span_flaws(recording)
-    findings += action_flaws(recording)
     least = 2 * window_len + 1
     findings += [
         Finding("short", t.name, "", (), f"{len(t)} rows, expected at least {least}") for t in raw if len(t) < least
     ]
-    for names, kind in ((recording.obs_names, "obs"), (recording.action_names, "actions")):
-        for channel, name in enumerate(names):
-            values = [getattr(trajectory, kind)[:, channel] for trajectory in raw]
-            findings += _any_channel(raw, name, values)
-            if kind == "obs":
-                findings += _obs_channel(raw, name, values, shown)
+    obs = [[t.obs[:, channel] for t in raw] for channel in range(len(recording.obs_names))]
+    actions = [[t.actions[:, channel] for t in raw] for channel in range(len(recording.action_names))]
+    names = (*recording.obs_names, *recording.action_names)
+    channels = [*obs, *actions]
+    every = codes_of(channels)
+    findings += action_flaws(recording, every)
+    for number, (name, values, codes) in enumerate(zip(names, channels, every, strict=True)):
+        findings += _any_channel(raw, name, values)
+        findings += _codes(raw, name, values, codes)
+        if number < len(obs):
+            findings += _obs_channel(raw, name, values, codes, shown)
     order = list(KINDS)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.kind)))
 
@@ -130,7 +136,21 @@ def _any_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarra
     return found
 
 
-def _obs_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarray], shown: float) -> list[Finding]:
+def _codes(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarray], codes: Sequence[float]) -> list[Finding]:
+    found = []
+    for code in codes:
+        for trajectory, array in zip(raw, values, strict=True):
+            rows = np.flatnonzero(array == code)
+            if len(rows):
+                number = written(code)
+                words = f"{number} in {len(rows)} of {len(array)} rows, far from all else: say missing=[{number}]"
+                found.append(Finding("code", trajectory.name, name, tuple(spans_of(rows)), words))
+    return found
+
+
+def _obs_channel(
+    raw: Sequence[RawTrajectory], name: str, values: list[np.ndarray], codes: Sequence[float], shown: float
+) -> list[Finding]:
     if all(np.isnan(array).all() for array in values):
         return [Finding("never_observed", "", name, (), "NaN in every row")]
     found = []
@@ -140,6 +160,8 @@ def _obs_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarra
             longest = max(b - a for a, b in spans)
             words = f"{np.isnan(array).sum()} of {len(array)} rows missing, up to {longest} in a row"
             found.append(Finding("gap", trajectory.name, name, tuple(spans), words))
+    # What is no value is no outlier and no limit either.
+    values = [np.where(np.isin(array, codes), np.nan, array) for array in values] if codes else values
     places = [_places(trajectory, shown) for trajectory in raw]
     for kind, every in channel_flaws([_put(a, p) for a, p in zip(values, places, strict=True)]).items():
         for trajectory, place, spans in zip(raw, places, every, strict=True):

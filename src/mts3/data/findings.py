@@ -105,6 +105,11 @@ KINDS = {
     "never_observed": Kind(
         "Never observed", "nothing to learn from; the file is refused", "leave the channel out of obs"
     ),
+    "code": Kind(
+        "Code for missing",
+        "a number that stands for no value counts as one: it widens the scale until all else is flat, and is learned",
+        "name it, as in missing=[-999] (mts3 train: data.columns.missing=[-999]): it then counts as not observed",
+    ),
     "short": Kind(
         "Too short",
         "two windows and one row to predict do not fit in",

@@ -95,7 +95,7 @@ def held(values: Sequence[np.ndarray]) -> list[list[Span]]:
         sampled = np.maximum(1, np.round(length / usual))
         run = np.repeat(np.arange(len(start)), stop - start)
         sample = np.floor((s.rows - first[run]) / length[run] * sampled[run])
-        found.append(_spans(s.rows[1:][(np.diff(run) == 0) & (np.diff(sample) == 0)]))
+        found.append(spans_of(s.rows[1:][(np.diff(run) == 0) & (np.diff(sample) == 0)]))
     return found
 
 
@@ -236,7 +236,7 @@ def _samples_without(values: Sequence[np.ndarray], spans: Sequence[list[Span]]) 
     return [Samples.of(array) for array in kept]
 
 
-def _spans(rows: np.ndarray) -> list[Span]:
+def spans_of(rows: np.ndarray) -> list[Span]:
     """Runs of neighbouring row numbers; `rows` increase."""
     if len(rows) == 0:
         return []
@@ -248,4 +248,4 @@ def _spans(rows: np.ndarray) -> list[Span]:
 
 def _merged(spans: list[Span]) -> list[Span]:
     """The same rows in order, spans that overlap as one."""
-    return _spans(np.unique(np.concatenate([np.arange(a, b) for a, b in spans]))) if spans else []
+    return spans_of(np.unique(np.concatenate([np.arange(a, b) for a, b in spans]))) if spans else []

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from mts3.data.stored import LARGE, Rows, row_chunks
-from mts3.data.trajectory import Dataset, Trajectory
+from mts3.data.trajectory import Dataset, Trajectory, channels_called
 from mts3.errors import UserError
 from mts3.files import write_aside
 
@@ -98,15 +98,16 @@ def from_arrays(arrays: Mapping[str, Rows], path: Path) -> Dataset:
             f"sum to {lengths.sum()}; expected them to agree: write it again"
         )
     ends = np.cumsum(lengths)
-    trajectories = tuple(
-        Trajectory(
-            arrays["obs"][end - length : end],
-            arrays["actions"][end - length : end],
-            name,
-            None if reward is None else reward[end - length : end],
+    with channels_called(_strings(arrays["obs_names"]), _strings(arrays["action_names"])):
+        trajectories = tuple(
+            Trajectory(
+                arrays["obs"][end - length : end],
+                arrays["actions"][end - length : end],
+                name,
+                None if reward is None else reward[end - length : end],
+            )
+            for end, length, name in zip(ends, lengths, names, strict=True)
         )
-        for end, length, name in zip(ends, lengths, names, strict=True)
-    )
     return Dataset(
         name=str(arrays["name"]),
         trajectories=trajectories,

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 
+from mts3.data.codes import Codes, Counts, leave_out
 from mts3.data.columns import Columns
 from mts3.data.flaws import channel_flaws
-from mts3.data.trajectory import Dataset
+from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
+from mts3.data.trajectory import Dataset, Trajectory, channels_called
 from mts3.errors import UserError
 
 # Repair -> the kind of flaw it leaves out.
 MASKS = {"mask_held": "held", "mask_stuck": "stuck", "mask_outliers": "outlier"}
+
+
+def without_codes(dataset: Dataset, codes: Codes) -> tuple[Dataset, Counts]:
+    """The data set with NaN for the numbers that are codes for missing, and how many there were.
+
+    Readers of rows with times have left them out before, so that nothing was resampled to them.
+
+    Raises:
+        RefusedRows: a UserError that carries the rows, where an action is missing or nothing is left of a channel.
+    """
+    raw: list[RawTrajectory] = []
+    total: Counts = Counter()
+    for t in dataset.trajectories:
+        obs, obs_counts = leave_out(codes, t.obs, dataset.obs_names)
+        actions, action_counts = leave_out(codes, t.actions, dataset.action_names)
+        reward, reward_counts = (None, Counter()) if t.reward is None else leave_out(codes, t.reward, ("reward",))
+        raw.append(RawTrajectory(t.name, obs, actions, None, reward))
+        total += obs_counts + action_counts + reward_counts
+    if not total:
+        return dataset, total
+    try:
+        with channels_called(dataset.obs_names, dataset.action_names):
+            trajectories = tuple(Trajectory(t.obs, t.actions, t.name, t.reward) for t in raw)
+        return replace(dataset, trajectories=trajectories), total
+    except UserError as error:
+        names = dataset.obs_names, dataset.action_names
+        raise RefusedRows(str(error), RawRecording(dataset.name, tuple(raw), *names, dataset.sample_time)) from error
 
 
 def mask_flaws(dataset: Dataset, columns: Columns) -> Dataset:

@@ -35,6 +35,7 @@ COLOURS = {
     "action_first": "#d55e00",
     "action_missing": "#d55e00",
     "infinite": "#1f2328",
+    "code": "#d55e00",
     "reset": "#0072b2",
     "stuck": "#cc79a7",
     "outlier": "#d55e00",

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from mts3.data.codes import Codes, notes
 from mts3.data.columns import Columns
 from mts3.data.readers import csv, hdf5, lerobot, minari, npz, parquet, pickled
+from mts3.data.readers.elsewhere import MISTAKEN, conversion, refuse_archive, refuse_folder, refuse_json, refuse_sign
 from mts3.data.readers.reading import Reading
-from mts3.data.repair import mask_flaws
+from mts3.data.repair import mask_flaws, without_codes
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
 
@@ -40,16 +42,6 @@ STARTS: dict[bytes, Reader] = {
     b"\x80\x04": pickled.read,
     b"\x80\x05": pickled.read,
 }
-# What is not read, and what makes a file of it that is.
-FOREIGN = {
-    b"MATLAB 5.0 MAT-file": "a MATLAB file of version 5; save(NAME, '-v7.3', ..) of MATLAB writes one that is read, or "
-    "in Python scipy.io.loadmat reads it and numpy.savez saves its arrays",
-    b"CDF\x01": "a NetCDF-3 file; `nccopy -k nc4` makes a NetCDF-4 file of it, which is read",
-    b"CDF\x02": "a NetCDF-3 file; `nccopy -k nc4` makes a NetCDF-4 file of it, which is read",
-    b"CDF\x05": "a NetCDF-3 file; `nccopy -k nc4` makes a NetCDF-4 file of it, which is read",
-    b"\x93NUMPY": "a single array; save the arrays of observations and actions under these names: "
-    "numpy.savez(NAME, obs=.., actions=..)",
-}
 ZIP = b"PK\x03\x04"
 PICKLES = (".pt", ".pkl", ".pickle")
 FOLDERS = "a LeRobot data set has meta/info.json, a Minari data set data/metadata.json"
@@ -75,7 +67,8 @@ def read_with_notes(path: str | Path, columns: Columns) -> Reading:
         UserError: if there is no such file, it is empty, its format is unknown, or its reader refuses it.
     """
     reading = _read(path, columns)
-    return replace(reading, dataset=mask_flaws(reading.dataset, columns))
+    dataset, counts = without_codes(reading.dataset, Codes.of(columns.missing))
+    return replace(reading, dataset=mask_flaws(dataset, columns), notes=(*reading.notes, *notes(counts)))
 
 
 def _read(path: str | Path, columns: Columns) -> Reading:
@@ -101,6 +94,7 @@ def _reader(path: Path) -> Reader:
         for folder_format in (lerobot, minari):
             if folder_format.is_one(path):
                 return folder_format.read
+        refuse_folder(path)
         raise UserError(
             f"{path} is a folder; expected a {kinds} file, or a known folder ({FOLDERS}): join several files with "
             "`mts3 data import FILES output=ONE.npz`"
@@ -112,18 +106,21 @@ def _reader(path: Path) -> Reader:
         raise UserError(f"{path} is empty (0 bytes); expected a file with data")
     with path.open("rb") as file:
         start = file.read(4096)
-    foreign = next((words for sign, words in FOREIGN.items() if start.startswith(sign)), None)
-    if foreign is not None:
-        raise UserError(f"{path} is {foreign}")
-    reader = _by_contents(path, start) or READERS.get(path.suffix.lower())
+    refuse_sign(path, start)
+    known = not conversion(path, MISTAKEN)
+    reader = (_by_contents(path, start) or READERS.get(path.suffix.lower())) if known else None
     if reader is None:
-        raise UserError(f"{path} ends in '{path.suffix}'; expected one of {kinds}")
+        raise UserError(f"{path} ends in '{path.suffix}'; expected one of {kinds}{conversion(path)}")
     return reader
 
 
 def _by_contents(path: Path, start: bytes) -> Reader | None:
     if start.startswith(ZIP):
-        return pickled.read_torch if path.suffix.lower() in PICKLES or _is_torch(path) else npz.read
+        if path.suffix.lower() in PICKLES or _is_torch(path):
+            return pickled.read_torch
+        refuse_archive(path)
+        return npz.read
+    refuse_json(path, start)
     for sign, reader in STARTS.items():
         if start.startswith(sign):
             return reader

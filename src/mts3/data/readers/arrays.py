@@ -16,7 +16,7 @@ from mts3.data.readers.reading import Reading, listed, refuse_marks, refuse_resa
 from mts3.data.readers.times import seconds
 from mts3.data.resolution import as_floats
 from mts3.data.stored import Rows, hold_last
-from mts3.data.trajectory import Dataset, Trajectory
+from mts3.data.trajectory import Dataset, Trajectory, channels_called
 from mts3.errors import UserError
 
 # Of numpy, in which a date or a number with a comma may be written.
@@ -160,7 +160,8 @@ def _stacked(
     for n in range(len(obs)):
         name = f"{path.stem}-{n}"
         rows, own, _ = aligned(obs[n], actions[n], None, columns.action_shift, name)
-        trajectories.append(Trajectory(rows, own[: len(rows)], name))
+        with channels_called(obs_names, action_names):
+            trajectories.append(Trajectory(rows, own[: len(rows)], name))
     return Dataset(path.stem, tuple(trajectories), obs_names, action_names, columns.sample_time or 1.0)
 
 

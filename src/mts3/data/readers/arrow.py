@@ -16,13 +16,14 @@ VALUE_BYTES = 8
 
 
 def pyarrow(path: Path) -> Any:
-    """The module, with its submodules parquet and ipc.
+    """The module, with its submodules compute, ipc and parquet.
 
     Raises:
         UserError: where it is not installed.
     """
     try:
         import pyarrow as pa
+        import pyarrow.compute
         import pyarrow.ipc
         import pyarrow.parquet
     except ImportError as error:
@@ -42,11 +43,13 @@ def read_parquet(path: Path, names: list[str]) -> Any:
     text = [name for name in names if pa.types.is_string(schema.field(name).type)]
     with pa.parquet.ParquetFile(path, read_dictionary=text) as file:
         footer = file.metadata
-        declared = 0
+        wanted, declared = set(names), 0
         for group in range(footer.num_row_groups):
+            groups = footer.row_group(group)
             for place in range(footer.num_columns):
-                chunk = footer.row_group(group).column(place)
-                if any(chunk.path_in_schema == name or chunk.path_in_schema.startswith(f"{name}.") for name in names):
+                chunk = groups.column(place)
+                parts = chunk.path_in_schema.split(".")  # names may hold points, too
+                if any(".".join(parts[:end]) in wanted for end in range(1, len(parts) + 1)):
                     declared += max(chunk.num_values * VALUE_BYTES, chunk.total_uncompressed_size)
         refuse_oversized(path, declared)
         return file.read(columns=names).select(names)

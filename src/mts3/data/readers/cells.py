@@ -1,4 +1,4 @@
-"""Cells of text, as tables have them -> numbers."""
+"""Cells of text, as tables have them: what is empty, what is a number, what is too long."""
 
 from __future__ import annotations
 
@@ -8,33 +8,10 @@ import numpy as np
 
 from mts3.errors import UserError
 
+# In any column; where numbers are expected `mts3.data.codes` knows more.
 MISSING = ("", "nan", "na", "n/a", "null", "none")
 # Numbers, dates and ids are short.
 LONGEST = 256
-
-
-def numbers(values: np.ndarray, name: str, path: Path) -> np.ndarray:
-    """(R,) float64; empty cells, NaN, NA, N/A, null and None become NaN.
-
-    Raises:
-        UserError: naming the first cell that is no number.
-    """
-    if values.dtype.kind in "fiub":
-        return values.astype(np.float64)
-    if values.dtype.kind not in "UTO":
-        raise UserError(f"column '{name}' of {path} is of type {values.dtype}; expected numbers")
-    plain = as_numbers(values)
-    if plain is not None:
-        return plain
-    text = cells(values, "nan", name, path)
-    try:
-        return text.astype(np.float64)
-    except ValueError:
-        row = next(i for i, cell in enumerate(text) if not is_number(cell))
-        raise UserError(
-            f"column '{name}' of {path} has '{text[row]}' in data row {row + 1}; expected a number, "
-            "or an empty cell where nothing was observed"
-        ) from None
 
 
 def cells(values: np.ndarray, missing: str, name: str, path: Path) -> np.ndarray:

@@ -13,7 +13,7 @@ from mts3.data.assemble import one_row_note
 from mts3.data.columns import Columns
 from mts3.data.readers.reading import Reading, choose, incomplete, roles
 from mts3.data.stored import Rows, flat
-from mts3.data.trajectory import Dataset, Trajectory
+from mts3.data.trajectory import Dataset, Trajectory, channels_called
 from mts3.errors import UserError
 
 
@@ -76,7 +76,8 @@ def episodes_reading(
         names = names if trajectories else (obs_names, action_names)
         reward = None if episode.reward is None else flat(episode.reward)
         actions = actions if action_names else np.empty((len(obs), 0), np.float32)
-        trajectories.append(Trajectory(obs, actions, episode.name, reward))
+        with channels_called(*names):
+            trajectories.append(Trajectory(obs, actions, episode.name, reward))
     if not trajectories:
         raise UserError(f"{path} holds no episode of two observations or more; expected at least one")
     dataset = Dataset(path.stem, tuple(trajectories), names[0], names[1], sample_time=1.0)

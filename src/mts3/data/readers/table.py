@@ -2,56 +2,76 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from mts3.data.assemble import assemble
 from mts3.data.columns import Columns, require
-from mts3.data.readers.cells import cells, numbers
+from mts3.data.readers.cells import cells
+from mts3.data.readers.long_form import refuse_long_form
+from mts3.data.readers.numeric import Writing, numbers
 from mts3.data.readers.reading import Reading, listed, roles
 from mts3.data.readers.times import seconds
 from mts3.errors import UserError
 
 
-def table_reading(
-    path: Path,
-    available: Sequence[str],
-    load: Callable[[list[str]], Mapping[str, np.ndarray]],
-    columns: Columns,
-    kind: str,
-    units: Mapping[str, str] | None = None,
-) -> Reading:
+@dataclass(frozen=True)
+class Table:
+    """A file of named columns.
+
+    Attributes:
+        names: All of them.
+        load: Reads the named columns: (R,) arrays of numbers, dates or text.
+        format: In words; after it comes how numbers are written, and then `more`.
+        more: What follows it.
+        units: The unit of each column, where the file says so.
+        notes: What its reader left out.
+        writing: How its text is written.
+    """
+
+    names: Sequence[str]
+    load: Callable[[list[str]], Mapping[str, np.ndarray]]
+    format: str
+    more: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    writing: Writing = field(default_factory=Writing)
+
+
+def table_reading(path: Path, table: Table, columns: Columns) -> Reading:
     """The data set in a table.
 
     Args:
         path: For names and errors.
-        available: All columns of the file.
-        load: Reads the named columns: (R,) arrays of numbers, dates or text.
+        table: The columns.
         columns: The user's mapping.
-        kind: The format, in words.
-        units: The unit of each column, where the file says so.
 
     Raises:
-        UserError: for a column that is missing or not numeric, and for all that `assemble` refuses.
+        UserError: for a column that is missing, not numeric or can be read in two ways, a table of one row a sensor,
+            and for all that `assemble` refuses.
     """
-    repeated = [name for name in available if list(available).count(name) > 1]
-    if repeated:
-        raise UserError(f"{path} has two columns '{repeated[0]}'; name each column differently")
-    obs_names, action_names = columns.channels(available, str(path))
+    repeated = next((name for name, count in Counter(table.names).items() if count > 1), None)
+    if repeated is not None:
+        raise UserError(f"{path} has two columns '{repeated}'; name each column differently")
+    obs_names, action_names = columns.channels(table.names, str(path))
     others = [name for name in (columns.reward, *columns.time, columns.trajectory) if name is not None]
     for name in others:
-        require(name, available, str(path))
-    wanted = list(dict.fromkeys([*obs_names, *action_names, *others]))
-    data = load(wanted)
+        require(name, table.names, str(path))
+    refuse_long_form(path, table.names, table.load, obs_names, columns)
+    wanted = dict.fromkeys([*obs_names, *action_names, *others])
+    data = table.load(list(wanted))
+    channels = (*obs_names, *action_names, *(() if columns.reward is None else (columns.reward,)))
+    found = numbers(data, tuple(dict.fromkeys(channels)), columns.time, columns, path, table.writing)
     rows = len(data[obs_names[0]])
 
     def block(names: tuple[str, ...]) -> np.ndarray:
         out = np.empty((rows, len(names)), dtype=np.float64)
         for i, name in enumerate(names):
-            out[:, i] = numbers(data[name], name, path)
+            out[:, i] = found.values[name]
         return out
 
     dataset, notes = assemble(
@@ -61,26 +81,30 @@ def table_reading(
         obs_names,
         action_names,
         columns,
-        ids=None if columns.trajectory is None else _ids(data[columns.trajectory], columns.trajectory, path),
-        times=seconds([data[name] for name in columns.time], columns, path, units) if columns.time else None,
-        reward=None if columns.reward is None else numbers(data[columns.reward], columns.reward, path),
+        ids=None
+        if columns.trajectory is None
+        else _ids(data[columns.trajectory], columns.trajectory, path, table.writing),
+        times=seconds([found.times[name] for name in columns.time], columns, path, table.units)
+        if columns.time
+        else None,
+        reward=None if columns.reward is None else found.values[columns.reward],
     )
-    if units:
+    if table.units:
         dataset = replace(
             dataset,
-            obs_units=tuple(units.get(name, "") for name in obs_names),
-            action_units=tuple(units.get(name, "") for name in action_names),
+            obs_units=tuple(table.units.get(name, "") for name in obs_names),
+            action_units=tuple(table.units.get(name, "") for name in action_names),
         )
-    unused = [name for name in available if name not in wanted]
+    unused = [name for name in table.names if name not in wanted]
     return Reading(
         dataset,
-        kind,
+        table.format + found.format + table.more,
         roles(obs_names, action_names, columns.reward, columns.time, columns.trajectory),
-        (*((f"not used: {listed(unused)}",) if unused else ()), *notes),
+        (*((f"not used: {listed(unused)}",) if unused else ()), *table.notes, *found.notes, *notes),
     )
 
 
-def _ids(values: np.ndarray, name: str, path: Path) -> np.ndarray:
+def _ids(values: np.ndarray, name: str, path: Path, writing: Writing) -> np.ndarray:
     """(R,) text that tells trajectories apart.
 
     Raises:
@@ -88,8 +112,9 @@ def _ids(values: np.ndarray, name: str, path: Path) -> np.ndarray:
     """
     ids = values.astype(np.str_) if values.dtype.kind in "fiub" else cells(values, "", name, path)
     if (ids == "").any() or (values.dtype.kind == "f" and np.isnan(values).any()):
+        row = int(np.argmax((ids == "") | (ids == "nan")))
         raise UserError(
-            f"column '{name}' of {path} is empty in data row {int(np.argmax((ids == '') | (ids == 'nan'))) + 1}; "
-            "expected what tells trajectories apart in every row"
+            f"column '{name}' of {path}{writing.line(row)} is empty in data row {row + 1}; expected what tells "
+            "trajectories apart in every row"
         )
     return ids
