@@ -99,12 +99,9 @@ def usual_step(times: np.ndarray) -> float:
 
 
 def told_apart(first: float, second: float) -> tuple[str, str]:
-    """Both times as text, with as many digits as it takes to see which one is larger, at least six."""
-    for digits in range(6, 17):
-        texts = f"{first:.{digits}g}", f"{second:.{digits}g}"
-        if texts[0] != texts[1]:
-            return texts
-    return f"{first:.17g}", f"{second:.17g}"
+    """Two different times as text, with as many digits as it takes to see how far they are apart, at least six."""
+    digits = math.log10(max(abs(first), abs(second)) / abs(first - second)) + 3
+    return f"{first:.{min(17, max(6, math.ceil(digits)))}g}", f"{second:.{min(17, max(6, math.ceil(digits)))}g}"
 
 
 def _line(times: np.ndarray, near: np.ndarray, usual: float) -> tuple[float, float]:

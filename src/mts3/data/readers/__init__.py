@@ -13,7 +13,7 @@ from pathlib import Path
 from mts3.data.columns import Columns
 from mts3.data.readers import csv, hdf5, lerobot, minari, npz, parquet, pickled
 from mts3.data.readers.reading import Reading
-from mts3.data.repair import mask_flaws
+from mts3.data.repair import mask_with_notes
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
 
@@ -64,7 +64,8 @@ def read_with_notes(path: str | Path, columns: Columns) -> Reading:
         UserError: if there is no such file, it is empty, its format is unknown, or its reader refuses it.
     """
     reading = _read(path, columns)
-    return replace(reading, dataset=mask_flaws(reading.dataset, columns))
+    dataset, masked = mask_with_notes(reading.dataset, columns)
+    return replace(reading, dataset=dataset, notes=(*reading.notes, *masked))
 
 
 def _read(path: str | Path, columns: Columns) -> Reading:

@@ -14,6 +14,8 @@ from mts3.errors import UserError
 DAY = 86400
 # Seconds since 1970 in 1995 and in 2100: what is as large counts from there, and nothing else that is written does.
 EPOCH = 788_918_400, 4_102_444_800
+# More seconds than this are no time, whatever they count from: some three thousand years.
+LARGEST = 1e11
 # Days of spreadsheets (since 1900) and of astronomers (modified), of MATLAB (since year 0), and of the Julian calendar.
 DAYS = (30_000, 80_000), (710_000, 770_000), (2_440_000, 2_490_000)
 # 20240131, 202401311259 and 20240131125900 by their number of digits.
@@ -45,7 +47,8 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
     title = f"time '{name}'"
     said = given or stated_unit(name, unit)
     if said is not None:
-        _refuse_beyond(known, said, given is not None, name, path)
+        if given is None and not (said == "d" and _as_large_as_days(known)):
+            _refuse_beyond(known, said, LARGEST, name, path)
         absolute = _epoch_unit(known) == said
         words = f"{title}: {IN_WORDS[said]}{' since 1970' if absolute else ''}"
         plain = said == "s" and not absolute
@@ -62,7 +65,7 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
         )
     if _are_days(known, name, path):
         return Times(*_counted(values, float(DAY), f"{title}: days, as spreadsheets and MATLAB count them", known))
-    _refuse_beyond(known, "s", False, name, path)
+    _refuse_beyond(known, "s", EPOCH[1], name, path)
     whole = bool((known == np.round(known)).all()) and _step(known) >= 2
     doubtful = whole or _as_large_as_days(known)
     words = f"{title}: taken for seconds (time_unit=ms, h, .. says otherwise)" if doubtful else ""
@@ -116,10 +119,9 @@ def _refuse_unlikely(known: np.ndarray, unit: str, name: str, path: Path) -> Non
         )
 
 
-def _refuse_beyond(known: np.ndarray, unit: str, by_user: bool, name: str, path: Path) -> None:
-    """Nothing where the numbers are times in that unit: at most as many seconds as from 1970 to 2100."""
-    largest = float(np.abs(known).max()) * TIME_UNITS[unit]
-    if by_user or (unit == "d" and _as_large_as_days(known)) or largest <= EPOCH[1]:
+def _refuse_beyond(known: np.ndarray, unit: str, most: float, name: str, path: Path) -> None:
+    """Nothing where the numbers are times in that unit: at most so many seconds."""
+    if float(np.abs(known).max()) * TIME_UNITS[unit] <= most:
         return
     raise UserError(
         f"time column '{name}' of {path} starts with {known[0]:.20g}, too large for {IN_WORDS[unit]}, and no date that "
