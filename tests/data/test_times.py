@@ -227,6 +227,13 @@ def test_missing_times_are_nan_and_the_others_where_they_belong():
     np.testing.assert_array_equal(_read(["", "01.05.2024", "02.05.2024"]).seconds, [np.nan, 0, DAY])
     stamps = np.array(["NaT", "2024-05-01T12:00", "2024-05-01T12:01"], dtype="datetime64[s]")
     np.testing.assert_array_equal(seconds([stamps], Columns(time=("t",)), "x").seconds, [np.nan, 0, 60])
+    np.testing.assert_array_equal(_read(["0.5", "inf", "", "2"]).seconds, [0.5, np.nan, np.nan, 2])
+    np.testing.assert_array_equal(_read(["", ""]).seconds, [np.nan, np.nan])
+
+
+def test_durations_are_seconds():
+    durations = np.array([0, 1500, "NaT"], dtype="timedelta64[ms]")
+    np.testing.assert_array_equal(seconds([durations], Columns(time=("t",)), "x").seconds, [0, 1.5, np.nan])
 
 
 def test_a_format_that_is_said_is_obeyed_in_every_row():

@@ -82,8 +82,9 @@ usage: mts3 data list
             picture of it (default NAME-check.png)
   import    files in any known format -> one npz file for data.path=FILE. Contents tell the format: npz, CSV, Parquet,
             HDF5 (D4RL, Minari), benchmark pickles, folders of LeRobot and Minari, minari:ID. What was taken as what is
-            printed. obs, actions, reward, time and trajectory name columns, sample_time gives seconds per step where
-            no column does.
+            printed. obs, actions, reward, time and trajectory name columns (time=[Date,Time] two), sample_time gives
+            seconds per step where no column does; time_unit=ms and time_format="%d.%m.%Y %H:%M" say how times are
+            written where that is not recognised.
             resample=true brings irregular times onto a grid (max_gap=SECONDS without a row end a trajectory);
             mask_stuck, mask_outliers and mask_held=true leave such observations out
   record    let a policy (random, zero, or MODULE:FUNCTION of yours) run in a gymnasium environment

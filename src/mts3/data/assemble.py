@@ -94,7 +94,7 @@ def _regular(
         said = agreed_step(given, measured, path) if given else ()
         return raw, given or measured, (f"{taken}, every {measured:g} s", *said) if taken else said
     measured = measured_step(raw)
-    pieces, step, account = resampled(raw, given, columns.max_gap)
+    pieces, step, account = resampled(raw, given or measured, columns.max_gap)
     refuse_losses(account, raw, measured, given, columns.max_gap)
     counted = f"resampled, a row every {step:g} s: {account.words()}{merged_because(raw)}"
     return pieces, step, (f"{taken}, every {measured:g} s", counted) if taken else (counted,)

@@ -31,13 +31,15 @@ def cause(trajectory: RawTrajectory) -> Cause | None:
         return None
     steps = np.diff(trajectory.times)
     wrong = np.count_nonzero(steps <= 0)
-    if wrong and wrong == len(_changes(trajectory, -HOUR)):
+    if not wrong:
+        return None
+    if wrong == len(_changes(trajectory, -HOUR)):
         return Cause(
             "clock_change",
             "an hour is written twice, as local times have it where clocks are set back",
             "write the times in UTC, or with their zone, as in 2024-10-27T02:30:00+01:00",
         )
-    if wrong and wrong == np.count_nonzero(_longer_by(trajectory.times, -DAY) & (steps < 0)):
+    if wrong == np.count_nonzero(_longer_by(trajectory.times, -DAY) & (steps < 0)):
         return Cause(
             "time_back",
             "the time goes back by exactly one day, as the time of day does at midnight",

@@ -41,9 +41,11 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
     Raises:
         UserError: for numbers that could be in several units, or are not in the one that the column's name says.
     """
-    known = values[np.isfinite(values)]
+    finite = np.isfinite(values)
+    known = values[finite]
     if not len(known):
-        return Times(values.astype(np.float64))
+        return Times(np.full(len(values), np.nan))
+    values = values if finite.all() else np.where(finite, values, np.nan).astype(values.dtype)
     title = f"time '{name}'"
     said = given or stated_unit(name, unit)
     if said is not None:
