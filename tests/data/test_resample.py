@@ -135,7 +135,7 @@ def test_what_became_of_the_rows_is_counted():
     assert [(piece.name, piece.obs.ravel().tolist()) for piece in pieces][1] == ("run[8:10]", [8, 9])
     np.testing.assert_array_equal(pieces[0].obs.ravel(), [2, 3, nan, 5, 6])
     assert account == (10, 7, 1, 1, 1, 2, 1, 2)
-    assert account.words().startswith("10 rows in, 7 out, 1 merged with another row in the same step, 1 steps filled")
+    assert account.words().startswith("10 rows in, 7 out, 1 merged with another row in the same step, 1 step filled")
     assert account.rows == account.points - account.filled + account.merged + account.alone + account.unknown
     both = [[1, nan], [nan, 10], [2, nan]]
     assert resample([_raw([0, 0.1, 1], both)], step=1.0)[2].dropped == 0  # each channel keeps its own

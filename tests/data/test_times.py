@@ -137,6 +137,12 @@ def test_numbers_that_could_count_in_several_units_are_refused(stamps, name, wor
         _read(stamps, name=name)
 
 
+def test_events_now_and_then_are_in_seconds_since_1970():
+    apart = np.random.default_rng(0).integers(1, 9001, N)
+    times = _read(1664374975 + np.cumsum(apart))
+    np.testing.assert_array_equal(np.diff(times.seconds), apart[1:])
+
+
 def test_a_log_says_what_its_time_was_taken_for(tmp_path):
     path = _log(tmp_path / "log.csv", 1664374975506310939 + ROWS * 10**7, "%time")
     dataset, notes = load_with_notes(None, path, MAPPING | {"time": "%time"})
@@ -188,6 +194,7 @@ DAY = 86400.0
         (["2024-05-01 12:30:00,100", "2024-05-01 12:30:00,200"], [0, 0.1]),
         (["2024-05-01-12.30.00.500", "2024-05-01-12.30.01.000"], [0, 0.5]),
         (["2024-W05-1", "2024-W05-2"], [0, DAY]),
+        (["2024-05-01T12:30", "2024-05-01T13"], [0, 1800]),
         (["12:00:00", "12:00:01.5"], [0, 1.5]),
         (["1600-01-01", "1600-01-02"], [0, DAY]),
         (["01/02/2024 10:00:00", "01/02/2024 10:00:01"], [0, 1]),  # either way it is the same day
@@ -267,6 +274,14 @@ def test_a_date_and_a_time_of_day_in_two_columns(names, first, second, expected,
     arrays = [np.array(list(map(str, a)) if as_text else a, dtype=object if as_text else None) for a in (first, second)]
     times = seconds(arrays, Columns(time=names), "log.csv").seconds
     np.testing.assert_allclose(times - times[0], expected, atol=1e-9)
+
+
+def test_two_columns_with_a_format():
+    arrays = [np.array(["13.5.24", "13.5.24"], dtype=object), np.array(["12-00", "12-01"], dtype=object)]
+    columns = Columns(time=("Date", "Time"), time_format="%d.%m.%y %H-%M")
+    np.testing.assert_array_equal(seconds(arrays, columns, "log.csv").seconds, [0, 60])
+    with pytest.raises(UserError, match=r"has '13\.5\.24' in data row 1, no number; time_unit=ms"):
+        seconds(arrays, Columns(time=("Date", "Time"), time_unit="ms"), "log.csv")
 
 
 def test_two_columns_of_a_file(tmp_path):

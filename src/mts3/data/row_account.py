@@ -45,7 +45,7 @@ class Account(NamedTuple):
         parts = [
             f"{self.rows} rows in, {self.points} out",
             f"{self.merged} merged with another row in the same step",
-            f"{self.filled} steps filled with NaN",
+            f"{self.filled} step{'s' * (self.filled != 1)} filled with NaN",
             f"{self.cuts} cut{'s' * (self.cuts != 1)} at silences",
         ]
         if self.alone:

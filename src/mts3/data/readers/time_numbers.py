@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mts3.data.clock import TIME_TOLERANCE
 from mts3.data.columns import TIME_UNITS
 from mts3.data.raw import Times, Written
 from mts3.data.readers.time_units import IN_WORDS, stated_unit
@@ -112,9 +113,14 @@ def _epoch_unit(known: np.ndarray) -> str | None:
 
 
 def _refuse_unlikely(known: np.ndarray, unit: str, name: str, path: Path) -> None:
-    """Nothing unless a row every some thousand seconds, no whole minutes, tells of a counter of something else."""
+    """Nothing unless a row every some thousand seconds, no whole minutes, tells of a counter of something else.
+
+    Rows that come now and then are events, and no counter.
+    """
     step = _step(known) * TIME_UNITS[unit]
-    if step >= 1000 and abs(step / 60 - round(step / 60)) > 1e-6:
+    apart = np.abs(np.diff(known)) * TIME_UNITS[unit]
+    regular = 2 * np.count_nonzero(np.abs(apart - step) <= TIME_TOLERANCE * step) >= len(apart)
+    if step >= 1000 and regular and abs(step / 60 - round(step / 60)) > 1e-6:
         raise UserError(
             f"time column '{name}' of {path} starts with {known[0]:.20g} and goes on by {_step(known):.6g}; it could "
             f"be {IN_WORDS[unit]} since 1970, or count from another start in another unit: {ADVICE}"
