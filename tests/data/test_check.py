@@ -9,8 +9,9 @@ from mts3.data import Columns, Dataset, Trajectory, load_dataset
 from mts3.data.check import check_dataset, check_file, find_flaws
 from mts3.data.findings import KINDS
 from mts3.data.flaws import channel_flaws, gaps
+from mts3.data.load import load_with_notes
 from mts3.data.pam import _find
-from mts3.data.raw import RawRecording, RawTrajectory
+from mts3.data.raw import RawRecording, RawTrajectory, Written
 from mts3.data.repair import mask_flaws
 from mts3.errors import UserError
 
@@ -245,9 +246,40 @@ def test_flawed_times():
         ([0, 1, 1, 2, 3, 4, 5, 6], {"time_repeated": ((1, 3),)}),
         ([0, 1, 2, 0, 1, 2, 3, 4], {"time_back": ((2, 4),)}),
         ([0, 1, np.nan, 3, 4, 5, 6, 7], {"time_missing": ((2, 3),)}),
+        ([0, 1e7, 2e7, 3e7, 4e7, 5e7, 6e7, 7e7], {"time_unit": ()}),
     ):
         found = _kinds(_recording([noise], actions, [times]))
         assert {kind: rows for kind, (_, _, rows) in found.items()} == expected
+
+
+def _timed(times, **written):
+    rows = np.random.default_rng(0).normal(size=(len(times), 2)).astype(np.float32)
+    raw = RawTrajectory("t0", rows[:, :1], rows[:, 1:], np.asarray(times, float), written=Written(**written))
+    return find_flaws(RawRecording("toy", (raw,), ("x0",), ("u",)), window_len=1)
+
+
+def test_times_that_repeat_or_jump_name_their_cause():
+    (coarse,) = _timed(np.repeat(np.arange(20.0), 5))
+    assert (coarse.kind, len(coarse.rows)) == ("time_rounded", 80)
+    assert "each time stands in 5 rows: " in coarse.words
+    assert "sample_time=0.2 without time=" in coarse.words
+    (minutes,) = _timed(60 * np.repeat(np.arange(9.0), 6))
+    assert "after the whole minute" in minutes.words
+    assert "sample_time=10 " in minutes.words
+    (held,) = _timed(128.0 * (np.arange(300) // 128), spacing=128.0)
+    assert held.kind == "time_rounded"
+    assert "float32, whose numbers lie 128 s apart" in held.words
+    hours = 3600 * np.r_[np.arange(9.0), np.arange(8.0, 20)]
+    (change,) = _timed(hours, local=True)
+    assert (change.kind, change.rows) == ("clock_change", ((8, 10),))
+    (repeated,) = _timed(hours)
+    assert repeated.kind == "time_repeated"
+    (gap,) = _timed(900 * np.r_[np.arange(50.0), np.arange(54.0, 99)], local=True)
+    assert (gap.kind, "clocks are set forward" in gap.words) == ("time_gap", True)
+
+
+def test_a_clock_in_whole_milliseconds_is_no_flaw():
+    assert _timed(np.round(np.arange(300) / 0.24) / 1000) == ()
 
 
 def test_flawed_actions_and_ends():
@@ -303,8 +335,10 @@ def test_a_file_that_is_refused_is_checked_and_one_that_cannot_be_read_is_not(tm
     lines = ["t,obs_x,u_1", *(f"{a:.1f},{'' if np.isnan(b) else b},{rng.normal()}" for a, b in zip(t, x, strict=True))]
     path = tmp_path / "log.csv"
     path.write_text("\n".join(lines) + "\n")
-    checked = check_file(path, {"time": "t"})
+    checked = check_file(path, {"time": "t", "time_unit": "min"})
     assert "irregular times" in checked.refused
+    assert checked.notes == ("time 't': minutes",)  # what was taken for granted is said of a refused file, too
+    checked = check_file(path, {"time": "t"})
     assert [(f.kind, f.channel, f.rows) for f in checked.findings] == [
         ("time_gap", "", ((99, 101),)),
         ("outlier", "obs_x", ((50, 51),)),
@@ -374,5 +408,11 @@ def test_repairs_reach_files(tmp_path):
     dataset, masks = _flawed(0)
     obs = dataset.trajectories[0].obs
     np.savez(tmp_path / "log.npz", obs=obs, actions=dataset.trajectories[0].actions)
-    read = load_dataset(None, tmp_path / "log.npz", {"mask_outliers": True}).trajectories[0].obs
-    np.testing.assert_array_equal(read, np.where(masks["mask_outliers"], np.nan, obs))
+    mapping = {"mask_outliers": True, "mask_stuck": True}
+    masked, notes = load_with_notes(None, tmp_path / "log.npz", mapping)
+    left_out = masks["mask_outliers"] | masks["mask_stuck"]
+    np.testing.assert_array_equal(masked.trajectories[0].obs, np.where(left_out, np.nan, obs))
+    seen = ~np.isnan(obs)
+    counts = (left_out & seen).sum(0)
+    total = f"{counts.sum()} of {seen.sum()} observations left out (obs_0 {counts[0]}, obs_1 {counts[1]})"
+    assert notes == (f"mask_stuck, mask_outliers: {total}",)

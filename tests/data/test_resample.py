@@ -126,6 +126,21 @@ def test_a_coarser_grid_picks_values():
     assert piece.obs.ravel().tolist() == list(range(0, 101, 10))
 
 
+def test_what_became_of_the_rows_is_counted():
+    nan = np.nan
+    actions = [nan, nan, 3, 4, 5, 6, 7, 8, 9, 9]
+    times = [0, 1, 2, 3, 3.1, 5, 6, 40, 60, 61]
+    pieces, _, account = resample([_raw(times, np.arange(10), actions)], step=1.0)
+    # Rows 0 and 1 have no action; 3 and 3.1 are one step, in which an observation is lost; nothing comes at 4.
+    assert [(piece.name, piece.obs.ravel().tolist()) for piece in pieces][1] == ("run[8:10]", [8, 9])
+    np.testing.assert_array_equal(pieces[0].obs.ravel(), [2, 3, nan, 5, 6])
+    assert account == (10, 7, 1, 1, 1, 2, 1, 2)
+    assert account.words().startswith("10 rows in, 7 out, 1 merged with another row in the same step, 1 step filled")
+    assert account.rows == account.points - account.filled + account.merged + account.alone + account.unknown
+    both = [[1, nan], [nan, 10], [2, nan]]
+    assert resample([_raw([0, 0.1, 1], both)], step=1.0)[2].dropped == 0  # each channel keeps its own
+
+
 @pytest.mark.parametrize(
     ("times", "words"),
     [

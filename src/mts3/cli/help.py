@@ -84,11 +84,11 @@ usage: mts3 data list
             picture of it (default NAME-check.png)
   import    files in any known format -> one npz file for data.path=FILE. Contents tell the format: npz, CSV, Parquet,
             HDF5 (D4RL, Minari, robomimic), NetCDF-4, MATLAB 7.3, benchmark pickles, folders of LeRobot and Minari,
-            minari:ID. What was taken as what is printed. obs, actions, reward, time and trajectory name columns,
-            sample_time gives seconds per step where no column does.
+            minari:ID. What was taken as what is printed. obs, actions, reward, time and trajectory name columns
+            (time=[Date,Time] two), sample_time gives seconds per step where no column does.
             missing=[-200,Bad] names what stands for "not observed"; decimal="," and thousands="." say how numbers in
-            text are written, time_unit=ms or time_format="%d.%m.%Y %H:%M" how times are, where they do not say it
-            themselves; action_shift=1 takes each action from the row below.
+            text are written, time_unit=ms or time_format="%d.%m.%Y %H:%M" how times are, where that is not recognised;
+            action_shift=1 takes each action from the row below.
             resample=true brings irregular times onto a grid (max_gap=SECONDS without a row end a trajectory);
             mask_stuck, mask_outliers and mask_held=true leave such observations out
   record    let a policy (random, zero, or MODULE:FUNCTION of yours) run in a gymnasium environment. flatten=true lays

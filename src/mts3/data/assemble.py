@@ -16,7 +16,7 @@ from mts3.data.resample import measured_step
 from mts3.data.resample import resample as resampled
 from mts3.data.resolution import as_floats
 from mts3.data.row_account import merged_because, refuse_losses
-from mts3.data.sampling import common_step
+from mts3.data.sampling import agreed_step, common_step
 from mts3.data.stored import Rows
 from mts3.data.trajectory import Dataset, Trajectory, channels_called
 from mts3.errors import UserError
@@ -95,15 +95,18 @@ def _regular(
     raw: tuple[RawTrajectory, ...], columns: Columns, path: Path
 ) -> tuple[Sequence[RawTrajectory], float, tuple[str, ...]]:
     """Trajectories with one step from row to row, that step in seconds, and what to say about it."""
-    taken = raw[0].written.words
+    taken, given = raw[0].written.words, columns.sample_time
+    if not columns.resample and raw[0].times is None:
+        return raw, given or 1.0, ()
     if not columns.resample:
-        step = common_step(raw, columns.sample_time, path)
-        return raw, step, (f"{taken}, every {step:g} s",) if taken else ()
+        measured = common_step(raw, path)
+        said = agreed_step(given, measured, path) if given else ()
+        return raw, given or measured, (f"{taken}, every {measured:g} s", *said) if taken else said
     measured = measured_step(raw)
-    pieces, step, account = resampled(raw, columns.sample_time, columns.max_gap)
-    refuse_losses(account, raw, measured, columns.sample_time, columns.max_gap)
-    said = f"resampled, a row every {step:g} s: {account.words()}{merged_because(raw)}"
-    return pieces, step, (f"{taken}, every {measured:g} s", said) if taken else (said,)
+    pieces, step, account = resampled(raw, given or measured, columns.max_gap)
+    refuse_losses(account, raw, measured, given, columns.max_gap)
+    counted = f"resampled, a row every {step:g} s: {account.words()}{merged_because(raw)}"
+    return pieces, step, (f"{taken}, every {measured:g} s", counted) if taken else (counted,)
 
 
 def one_row_note(count: int) -> str:

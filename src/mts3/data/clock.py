@@ -59,7 +59,7 @@ def read_clock(times: np.ndarray, tick: float = 0.0) -> Clock:
     if not len(forward):
         return Clock(1.0, np.zeros(len(steps), bool), np.zeros(len(steps), bool))
     usual = float(np.median(forward))
-    noise = 4 * float(np.spacing(np.nanmax(np.abs(times))))
+    noise = _noise(times)
     near = (steps > 0) & (np.abs(steps - usual) <= TIME_TOLERANCE * usual)
     step, _ = _line(times, near, usual)
     if tick:
@@ -79,8 +79,8 @@ def tick(trajectories: Sequence[RawTrajectory]) -> float:
     if not every:
         return 0.0
     spacing = max(t.written.spacing for t in trajectories)
-    largest = max(float(np.nanmax(np.abs(t.times))) for t in trajectories if t.times is not None and len(t.times))
-    quantum = _common_divisor(np.concatenate(every), 4 * float(np.spacing(largest)))
+    noise = max(_noise(t.times) for t in trajectories if t.times is not None)
+    quantum = _common_divisor(np.concatenate(every), noise)
     count = uneven = double = 0
     for steps in every:
         usual = np.median(steps)
@@ -99,12 +99,14 @@ def usual_step(times: np.ndarray) -> float:
 
 
 def told_apart(first: float, second: float) -> tuple[str, str]:
-    """Both times as text, with as many digits as it takes to see which one is larger, at least six."""
-    for digits in range(6, 17):
-        texts = f"{first:.{digits}g}", f"{second:.{digits}g}"
-        if texts[0] != texts[1]:
-            return texts
-    return f"{first:.17g}", f"{second:.17g}"
+    """Two different times as text, with as many digits as it takes to see how far they are apart, at least six."""
+    digits = math.log10(max(abs(first), abs(second)) / abs(first - second)) + 3
+    return f"{first:.{min(17, max(6, math.ceil(digits)))}g}", f"{second:.{min(17, max(6, math.ceil(digits)))}g}"
+
+
+def _noise(times: np.ndarray) -> float:
+    """By how much a difference of times as large as these may be off, in float64."""
+    return 4 * float(np.spacing(np.abs(times[np.isfinite(times)]).max(initial=0.0)))
 
 
 def _line(times: np.ndarray, near: np.ndarray, usual: float) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from mts3.data.published import how_to_get
 from mts3.data.readers import read_with_notes
 from mts3.data.readers.minari import PREFIX as MINARI_PREFIX
 from mts3.data.recorded import load_plaza1, load_soil, load_tiago
-from mts3.data.repair import MASKS, mask_flaws
+from mts3.data.repair import MASKS, mask_with_notes
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError, unknown_name
 
@@ -75,14 +75,14 @@ def load_with_notes(
     if any(getattr(mapping, key) for key in KEYS if key not in MASKS):
         raise UserError(f"data set '{name}' has its own columns; a column mapping goes with data=file data.path=FILE")
     if name == "pam":
-        return mask_flaws(load_pam(path), mapping), ()
+        return mask_with_notes(load_pam(path), mapping)
     if path is not None:
         origin = "is generated" if name in GENERATED else "ships in the package"
         raise UserError(
             f"data set '{name}' {origin} and takes no path; for your own file use data=file data.path={path}"
         )
     dataset = _load_generated(name, size, seed) if name in GENERATED else SHIPPED[name]()
-    return mask_flaws(dataset, mapping), ()
+    return mask_with_notes(dataset, mapping)
 
 
 def names_a_set(text: str) -> bool:

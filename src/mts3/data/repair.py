@@ -46,7 +46,12 @@ def without_codes(dataset: Dataset, codes: Codes) -> tuple[Dataset, Counts]:
 
 
 def mask_flaws(dataset: Dataset, columns: Columns) -> Dataset:
-    """The data set with NaN for the observations that `columns` asks to leave out; no value is changed or invented.
+    """The data set with NaN for the observations that `columns` asks to leave out; see `mask_with_notes`."""
+    return mask_with_notes(dataset, columns)[0]
+
+
+def mask_with_notes(dataset: Dataset, columns: Columns) -> tuple[Dataset, tuple[str, ...]]:
+    """The same, and a line that says how many observations were left out; no value is changed or invented.
 
     Flaws are found as `mts3 data check` finds them, with all trajectories and all rows of each at hand: a model that
     runs online later on meets them unmasked.
@@ -60,7 +65,7 @@ def mask_flaws(dataset: Dataset, columns: Columns) -> Dataset:
     """
     wanted = [kind for repair, kind in MASKS.items() if getattr(columns, repair)]
     if not wanted:
-        return dataset
+        return dataset, ()
     if dataset.image_shape is not None:
         raise UserError(
             f"'{dataset.name}' holds images; {', '.join(MASKS)} are for channels of sensors: leave them out"
@@ -73,4 +78,15 @@ def mask_flaws(dataset: Dataset, columns: Columns) -> Dataset:
                 for first, end in spans:
                     array[first:end, channel] = np.nan
     trajectories = tuple(replace(t, obs=array) for t, array in zip(dataset.trajectories, obs, strict=True))
-    return replace(dataset, trajectories=trajectories)
+    masked = replace(dataset, trajectories=trajectories)
+    return masked, (_counted(dataset, masked, columns),)
+
+
+def _counted(before: Dataset, after: Dataset, columns: Columns) -> str:
+    seen, left = (
+        np.sum([(~np.isnan(t.obs)).sum(0) for t in dataset.trajectories], axis=0) for dataset in (before, after)
+    )
+    counts = [f"{name} {n}" for name, n in zip(before.obs_names, seen - left, strict=True) if n]
+    asked = ", ".join(repair for repair in MASKS if getattr(columns, repair))
+    total = f"{(seen - left).sum()} of {seen.sum()} observations left out"
+    return f"{asked}: {total}" + (f" ({', '.join(counts)})" if counts else "")

@@ -45,7 +45,7 @@ class Account(NamedTuple):
         parts = [
             f"{self.rows} rows in, {self.points} out",
             f"{self.merged} merged with another row in the same step",
-            f"{self.filled} steps filled with NaN",
+            f"{self.filled} step{'s' * (self.filled != 1)} filled with NaN",
             f"{self.cuts} cut{'s' * (self.cuts != 1)} at silences",
         ]
         if self.alone:
@@ -100,6 +100,4 @@ def merged_because(raw: Sequence[RawTrajectory]) -> str:
     why = next((found for found in map(cause, raw) if found is not None), None)
     if why is not None:
         return f"; {why.words}: {why.advice}"
-    if any(len(set_forward(trajectory)) for trajectory in raw):
-        return "; a step is one hour longer than the others, as where clocks are set forward: write the times in UTC"
-    return ""
+    return next(filter(None, map(set_forward, raw)), "")

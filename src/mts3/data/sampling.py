@@ -9,21 +9,22 @@ import numpy as np
 
 from mts3.data.clock import TIME_TOLERANCE, read_clock, tick, told_apart
 from mts3.data.raw import RawTrajectory
-from mts3.data.time_causes import cause
+from mts3.data.time_causes import cause, set_forward
 from mts3.errors import UserError
 
 RESAMPLE = "resample with data.columns.resample=true (mts3 data import: resample=true)"
 
 
-def common_step(raw: Sequence[RawTrajectory], given: float | None, path: Path) -> float:
-    """Seconds from row to row of all trajectories; `given`, or 1, where there are no times.
+# A step that differs from the clock's by no more is the clock's, to the digits that people write.
+SAME_STEP = 1e-3
+
+
+def common_step(raw: Sequence[RawTrajectory], path: Path) -> float:
+    """Seconds from row to row of all trajectories, which have times.
 
     Raises:
-        UserError: for times that are missing or do not increase regularly, trajectories of different rates, or a
-            `given` step that is not theirs.
+        UserError: for times that are missing or do not increase regularly, or trajectories of different rates.
     """
-    if raw[0].times is None:
-        return given or 1.0
     shown = tick(raw)
     steps = [regular_step(trajectory, path, shown) for trajectory in raw]
     median = float(np.median(steps))
@@ -32,13 +33,23 @@ def common_step(raw: Sequence[RawTrajectory], given: float | None, path: Path) -
             f"trajectories of {path} are sampled every {min(steps):g} to {max(steps):g} s; expected one rate: "
             f"{RESAMPLE}"
         )
-    if given is not None and not np.isclose(given, median, rtol=TIME_TOLERANCE, atol=0.0):
+    return median
+
+
+def agreed_step(given: float, measured: float, path: Path) -> tuple[str, ...]:
+    """What to say where a `given` step is taken though the clock shows another one, a little off.
+
+    Raises:
+        UserError: where they are far from each other.
+    """
+    if not np.isclose(given, measured, rtol=TIME_TOLERANCE, atol=0.0):
         raise UserError(
-            f"sample_time={given:g} and the times of {path}, every {median:g} s, contradict each other; leave "
+            f"sample_time={given:g} and the times of {path}, every {measured:g} s, contradict each other; leave "
             f"sample_time out, say with time_unit what the times count in, or {RESAMPLE} if a grid of {given:g} s is "
             "wanted"
         )
-    return given or median
+    close = np.isclose(given, measured, rtol=SAME_STEP, atol=0.0)
+    return () if close else (f"sample_time={given:g} is taken as given; the times are {measured:g} s apart",)
 
 
 def regular_step(trajectory: RawTrajectory, path: Path, shown: float = 0.0) -> float:
@@ -74,8 +85,9 @@ def regular_step(trajectory: RawTrajectory, path: Path, shown: float = 0.0) -> f
         row = int(np.argmax(off)) + 1
         raise UserError(
             f"{where}: irregular times, {int(off.sum())} of {len(steps)} steps differ by more than 10 % from "
-            f"the median of {np.median(steps):g} s, first at data row {row + 1} ({steps[row - 1]:g} s); expected "
-            f"regular sampling: {RESAMPLE}, which leaves NaN where nothing was measured"
+            f"the median of {np.median(steps):g} s, first at data row {row + 1} ({steps[row - 1]:g} s)"
+            f"{set_forward(trajectory)}; expected regular sampling: {RESAMPLE}, which leaves NaN where nothing was "
+            "measured"
         )
     return clock.step
 

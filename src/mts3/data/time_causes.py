@@ -9,9 +9,9 @@ import numpy as np
 from mts3.data.clock import TIME_TOLERANCE, read_clock
 from mts3.data.raw import RawTrajectory
 
-HOUR = 3600.0
+HOUR, DAY = 3600.0, 86400.0
 # Clocks change twice a year.
-LEAST_BETWEEN_CHANGES = 100 * 24 * HOUR
+LEAST_BETWEEN_CHANGES = 100 * DAY
 # This share of the times stands in as many rows as the others.
 ALIKE = 0.9
 MIXED = "or name the column that tells trajectories apart with trajectory=NAME, where several are mixed"
@@ -27,25 +27,34 @@ class Cause(NamedTuple):
 
 def cause(trajectory: RawTrajectory) -> Cause | None:
     """Why times of a trajectory, none of them missing, repeat or go back; None where nothing tells."""
-    changes = set_back(trajectory)
-    steps = np.diff(trajectory.times if trajectory.times is not None else np.empty(0))
-    if len(changes) and len(changes) == np.count_nonzero(steps <= 0):
+    if trajectory.times is None:
+        return None
+    steps = np.diff(trajectory.times)
+    wrong = np.count_nonzero(steps <= 0)
+    if not wrong:
+        return None
+    if wrong == len(_changes(trajectory, -HOUR)):
         return Cause(
             "clock_change",
-            "the time goes back by exactly one hour, as local times do where clocks are set back",
+            "an hour is written twice, as local times have it where clocks are set back",
             "write the times in UTC, or with their zone, as in 2024-10-27T02:30:00+01:00",
         )
-    return None if (steps < 0).any() else _rounded(trajectory)
+    if wrong == np.count_nonzero(_longer_by(trajectory.times, -DAY) & (steps < 0)):
+        return Cause(
+            "time_back",
+            "the time goes back by exactly one day, as the time of day does at midnight",
+            "name the column of the date, too, with time=[DATE,TIME], or that of trajectories with trajectory=NAME",
+        )
+    return None if (steps < 0).any() else _rounded(trajectory.times, trajectory.written.spacing)
 
 
-def set_back(trajectory: RawTrajectory) -> np.ndarray:
-    """The rows before which a clock was set back by an hour, of local times."""
-    return _changes(trajectory, -HOUR)
-
-
-def set_forward(trajectory: RawTrajectory) -> np.ndarray:
-    """The rows before which a clock was set forward by an hour, of local times."""
-    return _changes(trajectory, HOUR)
+def set_forward(trajectory: RawTrajectory) -> str:
+    """What tells of a clock that was set forward by an hour, of local times, in words; "" for nothing."""
+    found = len(_changes(trajectory, HOUR)) > 0
+    return (
+        "; a step is one hour too long, as local times have it where clocks are set forward: UTC has no such step"
+        * found
+    )
 
 
 def _changes(trajectory: RawTrajectory, by: float) -> np.ndarray:
@@ -53,17 +62,24 @@ def _changes(trajectory: RawTrajectory, by: float) -> np.ndarray:
     if trajectory.times is None or not trajectory.written.local or len(trajectory.times) < 3:
         return none
     times = trajectory.times
-    usual = read_clock(times).step
-    rows = np.flatnonzero(np.abs(np.diff(times) - usual - by) <= TIME_TOLERANCE * usual) + 1
+    rows = np.flatnonzero(_longer_by(times, by)) + 1
     most = 1 + np.ptp(times[np.isfinite(times)]) / LEAST_BETWEEN_CHANGES
-    return rows if usual <= HOUR and len(rows) <= most else none
+    return rows if len(rows) <= most else none
 
 
-def _rounded(trajectory: RawTrajectory) -> Cause | None:
-    """Times that lost their last digits: each stands in as many rows as the next one."""
-    times, spacing = trajectory.times, trajectory.written.spacing
-    if times is None:
-        return None
+def _longer_by(times: np.ndarray, by: float) -> np.ndarray:
+    """(T-1,) which steps are as long as the others and `by` seconds more; none where rows are further apart than that.
+
+    Args:
+        times: (T,) seconds.
+        by: Negative for a clock that goes back.
+    """
+    usual = read_clock(times).step
+    return (np.abs(np.diff(times) - usual - by) <= TIME_TOLERANCE * usual) & (usual <= abs(by))
+
+
+def _rounded(times: np.ndarray, spacing: float) -> Cause | None:
+    """Times (T,) that lost their last digits: each stands in as many rows as the next one."""
     starts = np.flatnonzero(np.r_[True, np.diff(times) > 0])
     between = np.diff(times[starts])
     if not len(between):

@@ -50,13 +50,12 @@ def time_flaws(trajectory: RawTrajectory, shown: float = 0.0) -> list[Finding]:
     rows = np.flatnonzero(clock.wide) + 1
     if len(rows):
         lost = int(np.round(steps[clock.wide] / clock.step - 1).sum())
-        forward = set_forward(trajectory)
-        hour = "; one is an hour longer than a step, as where clocks are set forward" if len(forward) else ""
         add(
             "time_gap",
             rows,
             1,
-            f"{len(rows)} gap{'s' * (len(rows) > 1)}, about {lost} rows; the longest takes {steps.max():g} s{hour}",
+            f"{len(rows)} gap{'s' * (len(rows) > 1)}, about {lost} rows; the longest takes {steps.max():g} s"
+            f"{set_forward(trajectory)}",
         )
     return found
 

@@ -15,7 +15,7 @@ from mts3.data.columns import Columns
 from mts3.data.readers import csv, hdf5, lerobot, minari, npz, parquet, pickled
 from mts3.data.readers.elsewhere import MISTAKEN, conversion, refuse_archive, refuse_folder, refuse_json, refuse_sign
 from mts3.data.readers.reading import Reading
-from mts3.data.repair import mask_flaws, without_codes
+from mts3.data.repair import mask_with_notes, without_codes
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
 
@@ -68,7 +68,8 @@ def read_with_notes(path: str | Path, columns: Columns) -> Reading:
     """
     reading = _read(path, columns)
     dataset, counts = without_codes(reading.dataset, Codes.of(columns.missing))
-    return replace(reading, dataset=mask_flaws(dataset, columns), notes=(*reading.notes, *notes(counts)))
+    dataset, masked = mask_with_notes(dataset, columns)
+    return replace(reading, dataset=dataset, notes=(*reading.notes, *notes(counts), *masked))
 
 
 def _read(path: str | Path, columns: Columns) -> Reading:

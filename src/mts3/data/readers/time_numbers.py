@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mts3.data.clock import TIME_TOLERANCE
 from mts3.data.columns import TIME_UNITS
 from mts3.data.raw import Times, Written
 from mts3.data.readers.time_units import IN_WORDS, stated_unit
@@ -14,6 +15,8 @@ from mts3.errors import UserError
 DAY = 86400
 # Seconds since 1970 in 1995 and in 2100: what is as large counts from there, and nothing else that is written does.
 EPOCH = 788_918_400, 4_102_444_800
+# More seconds than this are no time, whatever they count from: some three thousand years.
+LARGEST = 1e11
 # Days of spreadsheets (since 1900) and of astronomers (modified), of MATLAB (since year 0), and of the Julian calendar.
 DAYS = (30_000, 80_000), (710_000, 770_000), (2_440_000, 2_490_000)
 # 20240131, 202401311259 and 20240131125900 by their number of digits.
@@ -39,13 +42,16 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
     Raises:
         UserError: for numbers that could be in several units, or are not in the one that the column's name says.
     """
-    known = values[np.isfinite(values)]
+    finite = np.isfinite(values)
+    known = values[finite]
     if not len(known):
-        return Times(values.astype(np.float64))
+        return Times(np.full(len(values), np.nan))
+    values = values if finite.all() else np.where(finite, values, np.nan).astype(values.dtype)
     title = f"time '{name}'"
     said = given or stated_unit(name, unit)
     if said is not None:
-        _refuse_beyond(known, said, given is not None, name, path)
+        if given is None and not (said == "d" and _as_large_as_days(known)):
+            _refuse_beyond(known, said, LARGEST, name, path)
         absolute = _epoch_unit(known) == said
         words = f"{title}: {IN_WORDS[said]}{' since 1970' if absolute else ''}"
         plain = said == "s" and not absolute
@@ -62,7 +68,7 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
         )
     if _are_days(known, name, path):
         return Times(*_counted(values, float(DAY), f"{title}: days, as spreadsheets and MATLAB count them", known))
-    _refuse_beyond(known, "s", False, name, path)
+    _refuse_beyond(known, "s", EPOCH[1], name, path)
     whole = bool((known == np.round(known)).all()) and _step(known) >= 2
     doubtful = whole or _as_large_as_days(known)
     words = f"{title}: taken for seconds (time_unit=ms, h, .. says otherwise)" if doubtful else ""
@@ -107,19 +113,23 @@ def _epoch_unit(known: np.ndarray) -> str | None:
 
 
 def _refuse_unlikely(known: np.ndarray, unit: str, name: str, path: Path) -> None:
-    """Nothing unless a row every some thousand seconds, no whole minutes, tells of a counter of something else."""
+    """Nothing unless a row every some thousand seconds, no whole minutes, tells of a counter of something else.
+
+    Rows that come now and then are events, and no counter.
+    """
     step = _step(known) * TIME_UNITS[unit]
-    if step >= 1000 and abs(step / 60 - round(step / 60)) > 1e-6:
+    apart = np.abs(np.diff(known)) * TIME_UNITS[unit]
+    regular = 2 * np.count_nonzero(np.abs(apart - step) <= TIME_TOLERANCE * step) >= len(apart)
+    if step >= 1000 and regular and abs(step / 60 - round(step / 60)) > 1e-6:
         raise UserError(
             f"time column '{name}' of {path} starts with {known[0]:.20g} and goes on by {_step(known):.6g}; it could "
             f"be {IN_WORDS[unit]} since 1970, or count from another start in another unit: {ADVICE}"
         )
 
 
-def _refuse_beyond(known: np.ndarray, unit: str, by_user: bool, name: str, path: Path) -> None:
-    """Nothing where the numbers are times in that unit: at most as many seconds as from 1970 to 2100."""
-    largest = float(np.abs(known).max()) * TIME_UNITS[unit]
-    if by_user or (unit == "d" and _as_large_as_days(known)) or largest <= EPOCH[1]:
+def _refuse_beyond(known: np.ndarray, unit: str, most: float, name: str, path: Path) -> None:
+    """Nothing where the numbers are times in that unit: at most so many seconds."""
+    if float(np.abs(known).max()) * TIME_UNITS[unit] <= most:
         return
     raise UserError(
         f"time column '{name}' of {path} starts with {known[0]:.20g}, too large for {IN_WORDS[unit]}, and no date that "

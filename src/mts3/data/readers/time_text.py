@@ -67,7 +67,7 @@ def text_times(text: Sequence[str], name: str, path: Path, time_format: str | No
     first = next(row for row, cell in enumerate(column.text) if cell != NONE)
     cells = _cells(column)
     if isinstance(cells, int):
-        iso = _any_iso(column) if cells == first else None
+        iso = _any_iso(column)
         if iso is None:
             alike = f", written like '{column.text[first]}' in data row {first + 1}" if cells > first else ""
             raise column.bad(cells, f"{EXPECTED}{alike}; {ADVICE}")

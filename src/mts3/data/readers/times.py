@@ -51,6 +51,8 @@ def seconds(
         return Times(
             since_first(values.astype(f"datetime64[{'ns' if fine else 'us'}]")), Written(local=True, from_first=True)
         )
+    if values.dtype.kind == "m":
+        return Times(np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "s")))
     if values.dtype.kind in "UTO":
         text = cells(values, NONE, name, path)
         numeric = None if columns.time_format else _numbers(text)
