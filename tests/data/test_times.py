@@ -117,6 +117,8 @@ def test_a_unit_that_is_said_is_obeyed(unit):
     for times in (_read(stamps, time_unit=unit), _read(stamps, name=f"t [{unit}]"), _read(stamps, unit=unit)):
         apart = times.seconds - times.seconds[0]
         np.testing.assert_allclose(apart, 7 * TIME_UNITS[unit] * ROWS, rtol=1e-9, atol=1e-9 * TIME_UNITS[unit])
+    # Since when such a unit counts is not known, and not claimed.
+    assert _read(1664374975506 + ROWS, name="t_ms").written.words == "time 't_ms': milliseconds"
     # The user's word stands above the name's.
     assert (
         _read(stamps, name="t_ms", time_unit="s").seconds[1] - _read(stamps, name="t_ms", time_unit="s").seconds[0] == 7

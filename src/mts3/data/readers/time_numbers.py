@@ -52,10 +52,9 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
     if said is not None:
         if given is None and not (said == "d" and _as_large_as_days(known)):
             _refuse_beyond(known, said, LARGEST, name, path)
-        absolute = _epoch_unit(known) == said
-        words = f"{title}: {IN_WORDS[said]}{' since 1970' if absolute else ''}"
-        plain = said == "s" and not absolute
-        return Times(*_counted(values, TIME_UNITS[said], "" if plain else words, known))
+        # Since when is not said: it need not be 1970.
+        words = "" if said == "s" else f"{title}: {IN_WORDS[said]}"
+        return Times(*_counted(values, TIME_UNITS[said], words, known))
     calendar = _calendar(values)
     if calendar is not None:
         form = CALENDAR[len(str(int(known[0])))]
@@ -63,9 +62,9 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
     unit_of_epoch = _epoch_unit(known)
     if unit_of_epoch is not None:
         _refuse_unlikely(known, unit_of_epoch, name, path)
-        return Times(
-            *_counted(values, TIME_UNITS[unit_of_epoch], f"{title}: {IN_WORDS[unit_of_epoch]} since 1970", known)
-        )
+        start = str(np.datetime64(int(float(known[0]) * TIME_UNITS[unit_of_epoch]), "s")).replace("T", " ")
+        words = f"{title}: {IN_WORDS[unit_of_epoch]} since 1970, from {start} on"
+        return Times(*_counted(values, TIME_UNITS[unit_of_epoch], words, known))
     if _are_days(known, name, path):
         return Times(*_counted(values, float(DAY), f"{title}: days, as spreadsheets and MATLAB count them", known))
     _refuse_beyond(known, "s", EPOCH[1], name, path)
@@ -82,9 +81,6 @@ def _counted(values: np.ndarray, scale: float, words: str, known: np.ndarray) ->
     spacing = _float32_spacing(values, known) * scale
     # 1e-9 is no float; its inverse is.
     seconds = since / round(1 / scale) if scale < 1 else since * scale
-    if words and large and _epoch_unit(known) is not None:
-        start = np.datetime64(int(float(known[0]) * scale), "s")
-        words += f", from {str(start).replace('T', ' ')} on"
     return seconds, Written(words, spacing=spacing, from_first=large)
 
 
