@@ -51,7 +51,7 @@ def test_netcdf_is_unpacked_in_its_units_and_minutes_are_no_seconds(tmp_path, st
     assert reading.notes == (
         "unpacked by scale_factor and add_offset: obs",
         "values missing, by _FillValue, missing_value or valid_range: obs (1)",
-        "its units say that time counts in steps of 60 s",
+        "time 'time': minutes, every 600 s",
     )
 
 

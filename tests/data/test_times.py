@@ -385,3 +385,14 @@ def test_times_in_messages_are_told_apart(tmp_path):
     stamps = [0.0, 10000000.1, 10000000.3, 10000000.2]
     with pytest.raises(UserError, match=r"goes from 10000000\.3 to 10000000\.2 at data row 4"):
         load_dataset(None, _log(tmp_path / "log.csv", stamps), MAPPING | {"time": "t"})
+
+
+def test_times_rounded_to_whole_seconds_stand_in_nine_and_eleven_rows_in_turn(tmp_path):
+    stamps = [f"{1664374975 + 0.1 * i:.10g}" for i in range(300)]  # half a second goes to the even one
+    assert [stamps.count(f"{1664374975 + s}") for s in (1, 2, 3)] == [11, 9, 11]
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(["t,x", *(f"{stamp},{i % 7}" for i, stamp in enumerate(stamps))]))
+    with pytest.raises(
+        UserError, match=r"each time stands in about 10\.\d+ rows: .* give sample_time=0\.\d+ without time="
+    ):
+        load_dataset(None, path, {"obs": "x", "time": "t"})

@@ -94,8 +94,9 @@ def _rounded(times: np.ndarray, spacing: float) -> Cause | None:
     rows = np.diff(starts)[1:]
     if len(rows) < 3:
         return None
+    # Rounding to even digits gives 9 and 11 rows in turn.
     usual = np.median(rows)
-    if usual < 2 or np.mean(np.abs(rows - usual) <= 1) < ALIKE:
+    if usual < 2 or np.mean(np.abs(rows - rows.mean()) <= max(1.0, rows.mean() / 4)) < ALIKE:
         return None
     exact = np.mean(rows == usual) >= ALIKE
     count = float(usual if exact else rows.mean())

@@ -15,7 +15,7 @@ from mts3.data.readers.ends import ENDS, ends_beside
 from mts3.data.readers.episodes import Episode, episodes_reading
 from mts3.data.readers.hdf5_checks import all_shapes, child, read_all
 from mts3.data.readers.hdf5_episodes import is_minari, is_robomimic, read_minari, read_robomimic
-from mts3.data.readers.hdf5_values import seconds_per, unit
+from mts3.data.readers.hdf5_values import time_unit, unit
 from mts3.data.readers.reading import Reading, listed, reason
 from mts3.data.stored import flat, row_chunks
 from mts3.errors import UserError
@@ -65,11 +65,8 @@ def _arrays(file: Any, path: Path, columns: Columns) -> Reading:
         datasets |= {name: child(file, name, path) for name in ends_beside(obs[0]) if shapes.get(name)}
     arrays, notes = read_all(datasets, path)
     if len(columns.time) == 1 and columns.time_unit is None:
-        scale = seconds_per(datasets[columns.time[0]], f"'{columns.time[0]}' of {path}")
-        if scale is not None:
-            arrays[columns.time[0]] = np.asarray(arrays[columns.time[0]]) * scale
-            columns = replace(columns, time_unit="s")
-            notes = (*notes, f"its units say that {columns.time[0]} counts in steps of {scale:g} s")
+        counts_in = time_unit(datasets[columns.time[0]], f"'{columns.time[0]}' of {path}")
+        columns = replace(columns, time_unit=counts_in)
     units = {name: unit(datasets[name]) for name in (*obs, *actions)}
     reading = arrays_reading(arrays, columns, path, "HDF5", shapes, units)
     return replace(reading, notes=(*notes, *reading.notes))

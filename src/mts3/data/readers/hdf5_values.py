@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from mts3.data.columns import TIME_UNITS
 from mts3.data.readers.reading import listed
 from mts3.data.stored import Rows
 from mts3.errors import UserError
@@ -149,8 +148,8 @@ def unit(dataset: Any) -> str:
     return text if len(text) <= LONGEST_UNIT and " since " not in text else ""
 
 
-def seconds_per(dataset: Any, what: str) -> float | None:
-    """Seconds in what a dataset of times counts in, as in "hours since 2024-01-01" or "ms"; None where it says nothing.
+def time_unit(dataset: Any, what: str) -> str | None:
+    """What a dataset of times counts in, of `TIME_UNITS`, as in "hours since 2024-01-01"; None where it says nothing.
 
     Raises:
         UserError: for units of no fixed length.
@@ -160,7 +159,7 @@ def seconds_per(dataset: Any, what: str) -> float | None:
     name = next((name for name, words in WORDS.items() if word.strip().lower() in words), None)
     if name is None and since:
         raise UserError(f"{what} counts in '{word}', which are no seconds; {XARRAY}")
-    return None if name is None else TIME_UNITS[name]
+    return name
 
 
 def is_mere_dimension(dataset: Any) -> bool:
