@@ -9,6 +9,7 @@ from mts3.cli.report import note
 from mts3.data import Dataset, SequenceDataset, fit_normalizer, leave_out_short, load_dataset, split
 from mts3.errors import UserError
 from mts3.normalizer import Normalizer
+from mts3.train.randomness import check_seed
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None
         UserError: if the data cannot be read, split or cut as asked, or has other channels than the normalizer.
     """
     for key in ("seed", "split_seed"):
-        if config[key] < 0:
-            raise UserError(f"{key} must be a whole number >= 0, got {config[key]}")
+        check_seed(config[key], key)
     data = config["data"]
     context_len, sequence_len, window_len = data["context_len"], data["sequence_len"], data["window_len"]
     if not 1 <= window_len <= context_len < sequence_len:

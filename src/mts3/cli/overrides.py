@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from mts3.errors import UserError
 
 # These go on as plain arguments: what is not in the YAML may still be one, checked by whoever receives it.
-_OPEN = ("model.", "trainer.", "logger.", "data.columns.")
+OPEN = ("model.", "trainer.", "logger.", "data.columns.")
 _PATHS = ("data.path", "hydra.run.dir", "hydra.sweep.dir")
 
 
@@ -48,6 +48,6 @@ def _prepare(argument: str) -> str:
         # Unquoted, Hydra reads brackets, commas and equals signs of a file name as its own language.
         # Inside quotes a backslash is itself, unless quotes follow it.
         value = '"' + re.sub(r"(\\+)$", r"\1\1", re.sub(r'(\\*)"', r'\1\1\\"', value)) + '"'
-    if key.startswith(_OPEN):
+    if key.startswith(OPEN):
         key = f"++{key}"
     return f"{key}{equals}{value}"
