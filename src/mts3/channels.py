@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,22 +40,28 @@ class Channels:
         """The inverse of `as_json`; None for a model that was saved without them.
 
         Raises:
-            TypeError, KeyError, ValueError: for values of another kind.
+            ValueError: for a part that is missing or of another kind.
         """
-        if description.get("obs_names") is None:
+        if "obs_names" not in description:
             return None
-        units, names = description["units"], (description["obs_names"], description["action_names"])
-        lists = (*names, units["obs"], units["actions"])
-        for entries, beside in zip(lists, (*names, *names), strict=True):
-            if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
-                raise TypeError(f"{entries!r} is no list of names")
-            if len(entries) != len(beside):
-                raise ValueError(f"{len(beside)} names and {len(entries)} units")
-        sample_time = float(description["sample_time"])
-        if not 0 < sample_time < float("inf"):
-            raise ValueError(f"sample_time is {sample_time}")
-        obs_names, action_names, obs_units, action_units = (tuple(entries) for entries in lists)
-        return cls(obs_names, action_names, obs_units, action_units, sample_time)
+        units = description.get("units")
+        if not isinstance(units, dict):
+            raise ValueError(f"model.json has units {units!r}; expected those of obs and of actions")
+        obs_names, action_names = (_texts(description.get(key), key) for key in ("obs_names", "action_names"))
+        obs_units, action_units = (_texts(units.get(key), f"units of {key}") for key in ("obs", "actions"))
+        for names, beside in ((obs_names, obs_units), (action_names, action_units)):
+            if len(names) != len(beside) or len(set(names)) != len(names):
+                raise ValueError(f"model.json has the names {', '.join(names)} and {len(beside)} units")
+        sample_time = description.get("sample_time")
+        if isinstance(sample_time, bool) or not isinstance(sample_time, int | float) or not 0 < sample_time < math.inf:
+            raise ValueError(f"model.json has sample_time {sample_time!r}; expected seconds per step")
+        return cls(obs_names, action_names, obs_units, action_units, float(sample_time))
+
+
+def _texts(value: Any, what: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ValueError(f"model.json has {what} {value!r}; expected a list of text")
+    return tuple(value)
 
 
 def same_unit(one: str, other: str) -> bool:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mts3.cli.config import composed, data_name
 from mts3.cli.overrides import parse, prepare
-from mts3.cli.report import INTERRUPTED
+from mts3.cli.report import STOPPED
 from mts3.cli.run_files import Found, find_run
 from mts3.cli.sweep import combinations, run_one
 from mts3.cli.table import print_table
 from mts3.errors import UserError
 from mts3.evaluate import Run, write_summary
+from mts3.evaluate.summary_files import FILES, KEYS
 from mts3.plot import plot_benchmark
 from mts3.plot.read import read_horizon, read_metrics
 
 COMMAND = "mts3 benchmark"
 SEEDS = "3"
+MOST_SEEDS = 1000
 _AXES = ("data", "model", "ablation")
 _OURS = (*_AXES, "seeds", "output", "runs")
 _INSTEAD = {
@@ -76,10 +79,11 @@ def benchmark(arguments: list[str]) -> int:
     for key, folder in (("output", asked.output), ("runs", asked.runs)):
         if folder and folder.exists() and not folder.is_dir():
             raise UserError(f"{key}={folder} is a file; name a folder")
+    refuse_foreign_tables(asked.output)
     plan = planned(asked)
     codes = run_all(plan)
-    if INTERRUPTED in codes:
-        return INTERRUPTED
+    if codes and codes[-1] in STOPPED:
+        return codes[-1]
     table = write_summary(asked.output, [_outcome(run, code) for run, code in zip(plan, codes, strict=True)])
     print_table(table.plain())
     print(f"* least NRMSE of its data set, long horizon. Tables and figure: {asked.output}")
@@ -89,6 +93,23 @@ def benchmark(arguments: list[str]) -> int:
     else:
         plot_benchmark(asked.output, picture)
     return max(codes)
+
+
+def refuse_foreign_tables(folder: Path) -> None:
+    """Refuse a folder with files that the comparison would replace and that no benchmark has written.
+
+    Raises:
+        UserError: naming the first such file.
+    """
+    rows = folder / "rows.csv"
+    with suppress(OSError, ValueError):
+        if rows.read_text(encoding="utf-8").startswith(",".join(KEYS)):
+            return
+    for name in FILES:
+        if (folder / name).exists():
+            raise UserError(
+                f"{folder / name} is of no benchmark and would be replaced: name another folder with output=DIR"
+            )
 
 
 def read_arguments(arguments: list[str]) -> Asked:
@@ -118,8 +139,11 @@ def read_arguments(arguments: list[str]) -> Asked:
             )
     axes = [f"{key}={','.join(_names(key, ours[key]))}" for key in _AXES if key in ours]
     axes.append(f"seed={','.join(map(str, _seeds(ours['seeds'])))}")
-    runs = Path(ours["runs"]) if ours.get("runs") else None
-    output = Path(ours["output"]) if ours.get("output") else (runs or Path("runs")) / "benchmark"
+    for key in ("runs", "output"):
+        if ours.get(key) == "":
+            raise UserError(f"{key} is empty; name a folder as {key}=DIR, or leave it out")
+    runs = Path(ours["runs"]) if "runs" in ours else None
+    output = Path(ours["output"]) if "output" in ours else (runs or Path("runs")) / "benchmark"
     return Asked(prepare(axes) + overrides, runs, output)
 
 
@@ -144,7 +168,7 @@ def planned(asked: Asked) -> list[Planned]:
 
 
 def run_all(plan: list[Planned]) -> list[int]:
-    """The exit code of each run: trained, continued, or 0 without further ado. Ctrl-C ends all of them."""
+    """The exit code of each run: trained, continued, or 0 without further ado. Ctrl-C and SIGTERM end all of them."""
     if all(run.found is Found.FINISHED for run in plan):
         return [0] * len(plan)
     # Imported here: Lightning takes seconds, and neither a slip nor a finished run needs it.
@@ -163,7 +187,7 @@ def run_all(plan: list[Planned]) -> list[int]:
             overrides = [*run.overrides, *([f"{key}=true"] if key else [])]
             code, _ = run_one(COMMAND, overrides, run.run_dir, lambda c=config, d=run.run_dir: train.train(c, d))
             codes.append(code)
-            if code == INTERRUPTED:
+            if code in STOPPED:
                 break
     finally:
         sys.argv = arguments
@@ -197,7 +221,9 @@ def _seeds(text: str) -> list[int]:
         raise UserError(f"seeds must be a number of them, as in seeds=3, or a list, as in seeds=[0,5]; got {text}")
     numbers = [int(name) for name in names]
     if "[" in text or "," in text:
-        return numbers
+        return list(dict.fromkeys(numbers))
     if not numbers[0]:
         raise UserError("seeds=0 leaves nothing to run; give at least one, as in seeds=1")
+    if numbers[0] > MOST_SEEDS:
+        raise UserError(f"seeds={text} are more than {MOST_SEEDS}; for one seed of that number write seeds=[{text}]")
     return list(range(numbers[0]))

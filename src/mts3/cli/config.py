@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,13 +23,17 @@ from mts3.errors import UserError, unknown_name
 
 CONFIGS = "mts3.configs"
 GROUPS = {"data": "data set", "model": "model", "ablation": "ablation", "trainer": "trainer", "logger": "logger"}
+_FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 T = TypeVar("T")
 
 
 def data_name(name: str, path: str | None, size: str | None = None) -> str:
     """ "robot" for data.path=logs/robot.csv, "maze2d_paper" for that size: runs on different data share no folder."""
     if name == "file" and path:
-        return Path(path).stem
+        stem = Path(path).stem
+        if stem in ("", ".."):  # a folder, named from where we stand
+            stem = Path(path).resolve().name
+        return re.sub(r"[\x00-\x1f]", "_", stem)
     return name if size in (None, "small") else f"{name}_{size}"
 
 
@@ -65,20 +70,42 @@ def composed(overrides: list[str]) -> Composed:
     Raises:
         UserError: for an unknown choice or key (with the nearest names), or a value of the wrong type.
     """
-    defaults = _defaults(tuple(_checked_choices(overrides)))
+    defaults = _defaults(tuple(checked_choices(overrides)))
     with initialize_config_module(CONFIGS, version_base="1.3"):
         full = _translated(lambda: compose("train", overrides, return_hydra_config=True), defaults)
-        run_dir = _translated(lambda: full.hydra.run.dir, defaults)
+        folders = {key: _translated(lambda k=key: OmegaConf.select(full, k), defaults) for key in _FOLDERS}
         asked = [str(key) for key in full if key != "hydra"]
         config = plain(_translated(lambda: OmegaConf.masked_copy(full, asked), {}))
-    # A number or a list, "auto": whoever receives them says what fits.
-    free = {
+    check_types(config, typed(defaults))
+    _check_name(config["name"])
+    for key, folder in folders.items():
+        if not folder:
+            raise UserError(f"{key} is empty; name a folder as {key}=DIR, or leave it out")
+    return Composed(config, Path(folders["hydra.run.dir"]))
+
+
+def typed(defaults: dict[str, Any]) -> dict[str, Any]:
+    """The defaults whose types other values must have: of the rest, whoever receives them says what fits."""
+    # A number or a list, "auto".
+    return defaults | {
         "threads": None,
         "trainer": defaults["trainer"] | {"devices": None},
         "model": defaults["model"] | {"window_len": None},
     }
-    check_types(config, defaults | free)
-    return Composed(config, Path(run_dir))
+
+
+def default_config() -> dict[str, Any]:
+    """Every key with the value it has where nothing is asked for."""
+    return _defaults(())
+
+
+def _check_name(name: str | None) -> None:
+    """A name of a folder, not a way to another one."""
+    if not name or name in (".", "..") or any(mark in name for mark in ("/", os.sep, os.altsep or os.sep)):
+        raise UserError(
+            f"name={name or ''} is no name of a run folder; give one without {os.sep}, or a whole folder with "
+            "hydra.run.dir=DIR"
+        )
 
 
 @cache
@@ -144,7 +171,12 @@ def _same_kind(value: Any, default: Any) -> bool:
     return isinstance(value, numbers) if isinstance(default, (int, float)) else isinstance(value, type(default))
 
 
-def _checked_choices(overrides: list[str]) -> list[str]:
+def checked_choices(overrides: list[str]) -> list[str]:
+    """The overrides that choose from a group.
+
+    Raises:
+        UserError: for an unknown choice, with the nearest names, or an override that names several values.
+    """
     choices = []
     for text in overrides:
         override = parse(text)

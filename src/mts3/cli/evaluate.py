@@ -9,10 +9,11 @@ from mts3.cli.backend import backend_in_force
 from mts3.cli.config import check_types, composed, flat_keys
 from mts3.cli.experiment import load_experiment, load_other_data
 from mts3.cli.overrides import parse, prepare
-from mts3.cli.process import AUTO, set_threads
+from mts3.cli.process import set_threads
 from mts3.cli.report import note
-from mts3.cli.run_files import absolute_paths, read_config, read_metrics
-from mts3.cli.scores import TRAINING, print_scores, score
+from mts3.cli.run_files import absolute_paths, read_config
+from mts3.cli.run_lock import locked
+from mts3.cli.scores import print_scores, refuse_foreign_scores, score, training_record
 from mts3.data.load import FILE
 from mts3.errors import UserError, unknown_name
 from mts3.models import load
@@ -32,7 +33,9 @@ def evaluate(arguments: list[str]) -> None:
     if not given.get("run"):
         raise UserError("which run? give run=DIR, a folder that mts3 train wrote")
     run_dir, output = Path(given.pop("run")), given.pop("output", None)
-    trained: dict[str, Any] = {"backend": AUTO} | read_config(run_dir)  # a run of an earlier version has none
+    if output == "":
+        raise UserError("output is empty; name a folder as output=DIR, or leave it out")
+    trained = read_config(run_dir)
     config = absolute_paths(_with_overrides(trained, [f"{key}={value}" for key, value in given.items()]))
     set_threads(config["threads"])
     model = load(run_dir)
@@ -43,8 +46,10 @@ def evaluate(arguments: list[str]) -> None:
     # The run's own scores stay what they are: another question is answered in another folder.
     own = run_dir if config["data"] == trained["data"] else run_dir / f"evaluate-{experiment.dataset.name}"
     folder = Path(output) if output else own
-    record = {key: value for key, value in read_metrics(run_dir).items() if key in TRAINING}
-    with backend_in_force(config["backend"]):
+    if output:
+        refuse_foreign_scores(folder, run_dir)
+    record = training_record(run_dir)
+    with backend_in_force(config["backend"]), locked(folder):
         print_scores(score(model, experiment, config, folder, record), folder)
 
 

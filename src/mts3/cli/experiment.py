@@ -21,6 +21,7 @@ from mts3.data import (
 from mts3.data.spread import made_by_few_rows
 from mts3.errors import UserError
 from mts3.models import WorldModel
+from mts3.train.randomness import check_seed
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,7 @@ def load_other_data(config: dict[str, Any], model: WorldModel, trained: dict[str
 def _load(config: dict[str, Any], model: WorldModel | None) -> Dataset:
     """The data set as it will be used: its channels those of the model, short trajectories refused or left out."""
     for key in ("seed", "split_seed"):
-        if config[key] < 0:
-            raise UserError(f"{key} must be a whole number >= 0, got {config[key]}")
+        check_seed(config[key], key)
     data = config["data"]
     context_len, sequence_len, window_len = data["context_len"], data["sequence_len"], data["window_len"]
     if not 1 <= window_len <= context_len < sequence_len:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mts3.cli.report import DONE, reporting
+from mts3.cli.report import DONE, heeding_sigterm, reporting
 from mts3.errors import unknown_name
 
 HELP = """\
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Args:
         arguments: What follows `mts3`; None takes it from the command line.
-    Returns: 0 done, 1 ours, 2 the user's mistake, 130 interrupted.
+    Returns: 0 done, 1 ours, 2 the user's mistake, 130 interrupted, 143 terminated.
     """
     if not any(name in os.environ for name in (*SLEEPING, "GOMP_SPINCOUNT")):  # the user's own choice stands
         os.environ.update(SLEEPING)
@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     verb, rest = given[0], given[1:]
     codes: list[int] = []
-    code = reporting(f"mts3 {verb}" if verb in COMMANDS else "mts3", lambda: codes.append(_run(verb, rest)))
+    with heeding_sigterm():
+        code = reporting(f"mts3 {verb}" if verb in COMMANDS else "mts3", lambda: codes.append(_run(verb, rest)))
     return max([code, *codes])
 
 
@@ -85,8 +86,8 @@ def _run(verb: str, arguments: list[str]) -> int:
 
 
 def _train(values: list[str], sweep: bool) -> int:
-    from mts3.cli.config import composed
     from mts3.cli.overrides import prepare
+    from mts3.cli.resume import asked
 
     overrides = prepare(values)
     if sweep:
@@ -94,7 +95,7 @@ def _train(values: list[str], sweep: bool) -> int:
         from mts3.cli.train import train
 
         return run_sweep("mts3 train", overrides, train)
-    run = composed(overrides)  # a slip is answered before Lightning is imported
+    run = asked(overrides)  # a slip is answered before Lightning is imported
     from mts3.cli.train import train
 
     train(run.config, run.run_dir)

@@ -13,7 +13,7 @@ from mts3.cli.mapping import COLUMNS, as_override, is_key, quoted
 from mts3.errors import UserError
 
 # These go on as plain arguments: what is not in the YAML may still be one, checked by whoever receives it.
-_OPEN = ("model.", "trainer.", "logger.", COLUMNS)
+OPEN = ("model.", "trainer.", "logger.", COLUMNS)
 _PATHS = ("data.path", "hydra.run.dir", "hydra.sweep.dir")
 
 
@@ -50,6 +50,6 @@ def _prepare(argument: str) -> str:
         value = quoted(value)
     if is_key(key):
         value = as_override(key.removeprefix(COLUMNS), value)
-    if key.startswith(_OPEN):
+    if key.startswith(OPEN):
         key = f"++{key}"
     return f"{key}{equals}{value}"

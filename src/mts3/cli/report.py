@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from mts3.errors import UserError
 
-DONE, OURS, USERS_MISTAKE, INTERRUPTED = 0, 1, 2, 130
+DONE, OURS, USERS_MISTAKE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+STOPPED = (INTERRUPTED, TERMINATED)
+"""Exit codes after which nothing more is begun."""
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM). The message says what that means for the run."""
+
+
+@contextmanager
+def heeding_sigterm() -> Iterator[None]:
+    """Raise `Terminated` within the block where the system asks the process to end; a second time it just ends.
+
+    A handler that is there already stays, and other threads than the main one have none.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def terminate(signum: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise Terminated("terminated")
+
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def reporting(command: str, run: Callable[[], None]) -> int:
     """Run a command and return its exit code.
 
-    0 done; 2 the user's mistake, said in one line on stderr; 130 interrupted; 1 a training that diverged, in one line.
-    Anything else is ours and keeps its traceback.
+    0 done; 2 the user's mistake, said in one line on stderr; 130 interrupted; 143 terminated, in one line; 1 a training
+    that diverged, in one line. Anything else is ours and keeps its traceback.
     """
     try:
         run()
@@ -24,6 +55,8 @@ def reporting(command: str, run: Callable[[], None]) -> int:
         return _say(command, error, USERS_MISTAKE)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Terminated as stop:
+        return _say(command, stop, TERMINATED)
     except OSError as error:  # from writers that are not ours, such as the loggers
         if error.errno not in _DISK:
             raise

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,18 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from mts3.cli.config_checks import checked_config
+from mts3.cli.report import note
 from mts3.data.readers.minari import PREFIX as MINARI_PREFIX
 from mts3.errors import UserError
 from mts3.files import write_aside
 
 CONFIG, METRICS, HORIZON, LAST = "config.yaml", "metrics.json", "horizon.csv", "last.ckpt"
 _FILES = (CONFIG, "model.safetensors", "model.json", LAST, METRICS, HORIZON, "predictions.npz")
-_FOLDERS = ("plots", "logs")
+_PLOTS, _LOGS = "plots", "logs"
+_FIGURES = ("predictions.png", "horizon.png", "reliability.png")
+_LOG_FILES = ("metrics.csv", "hparams.yaml", "events.out.tfevents.*")
+_SECTIONS = {"data", "model", "train", "trainer", "evaluate", "seed", "name"}
 # What may differ between a run and its continuation: how long and where it runs, not what it learns.
 _FREE = ("name", "data.epochs", "trainer", "logger", "resume", "overwrite", "backend", "threads", "evaluate")
 # What may differ between a finished run and the one asked for: what neither its weights nor its scores depend on. Of
@@ -31,7 +36,7 @@ _IMMATERIAL = (
 
 
 class Found(Enum):
-    """What a folder holds of the run that a configuration asks for."""
+    """What a folder holds of a run."""
 
     NOTHING = "to be trained"
     FINISHED = "trained and evaluated"
@@ -39,67 +44,123 @@ class Found(Enum):
     REMAINS = "has neither scores nor a checkpoint: to be trained again"
 
 
-def claim(run_dir: Path, config: dict[str, Any]) -> None:
+def claim(run_dir: Path, config: dict[str, Any]) -> bool:
     """Refuse a folder that holds a run, unless the configuration continues or replaces it.
 
+    Returns: whether there is a checkpoint to continue from; otherwise the run starts, or starts again.
     Raises:
-        UserError: if a run would be lost, there is none to continue, or it was started with other options.
+        UserError: if a run or a file of somebody else would be lost, there is none to continue, or it was started with
+            other options.
     """
-    if run_dir.exists() and not run_dir.is_dir():
-        raise UserError(f"{run_dir} is a file; name a folder with hydra.run.dir=DIR")
+    refuse_foreign(run_dir, "hydra.run.dir=DIR")
+    found = look(run_dir)
     if config["resume"]:
-        if not (run_dir / LAST).is_file():
-            raise UserError(f"nothing to resume: {run_dir / LAST} does not exist; start without resume=true")
-        differing = _difference(run_dir, config, _FREE) if (run_dir / CONFIG).is_file() else None
-        if differing:
-            raise UserError(
-                f"resume=true continues {run_dir}, which was started with {differing}: repeat the options it was "
-                "started with"
-            )
-    elif holds_run(run_dir) and not config["overwrite"]:
+        return _continued(run_dir, config, found)
+    if found is Found.NOTHING or config["overwrite"]:
+        return False
+    here, goes_on = f"{run_dir} already holds a run", "continue it with resume=true, "
+    if found is Found.REMAINS:
+        here = f"{run_dir} holds the beginning of a run that was stopped before its first checkpoint"
+        goes_on = "start it again with resume=true, "
+    elif not (run_dir / LAST).is_file():
+        goes_on = ""
+    raise UserError(f"{here}: {goes_on}replace it with overwrite=true, or name another folder with hydra.run.dir=DIR")
+
+
+def _continued(run_dir: Path, config: dict[str, Any], found: Found) -> bool:
+    checkpoint = (run_dir / LAST).is_file()
+    if not checkpoint and found is Found.FINISHED:
+        raise UserError(f"nothing to resume: {run_dir} holds a finished run without {LAST}; overwrite=true replaces it")
+    if not checkpoint and not (run_dir / CONFIG).is_file():
+        raise UserError(f"nothing to resume: {run_dir / LAST} does not exist; start without resume=true")
+    differing = _difference(run_dir, config, _FREE)
+    if differing:
         raise UserError(
-            f"{run_dir} already holds a run: continue it with resume=true, replace it with overwrite=true, "
-            "or name another folder with hydra.run.dir=DIR"
+            f"resume=true continues {run_dir}, which was started with {differing}: repeat the options it was "
+            "started with"
         )
+    if not checkpoint:
+        note(f"{run_dir} holds no checkpoint yet: the run starts again from its beginning")
+    return checkpoint
 
 
 def find_run(run_dir: Path, config: dict[str, Any]) -> Found:
     """What there is already of the run that a configuration asks for: nothing, if `overwrite` asks to start anew.
 
     Raises:
-        UserError: if the folder is a file or holds a run that another configuration made.
+        UserError: if the folder is a file, or holds a run that another configuration made or files of somebody else.
     """
-    if run_dir.exists() and not run_dir.is_dir():
-        raise UserError(f"{run_dir} is a file; name another folder for the runs with runs=DIR")
-    if config["overwrite"] or not holds_run(run_dir):
+    refuse_foreign(run_dir, "runs=DIR")
+    found = look(run_dir)
+    if config["overwrite"] or found is Found.NOTHING:
         return Found.NOTHING
-    finished = (run_dir / METRICS).is_file()
-    differing = _difference(run_dir, config, _IMMATERIAL if finished else _FREE)
+    differing = _difference(run_dir, config, _IMMATERIAL if found is Found.FINISHED else _FREE)
     if differing:
         raise UserError(
             f"{run_dir} holds a run with {differing}: replace it with overwrite=true, or keep it and name another "
             "folder for these runs with runs=DIR"
         )
-    if not finished:
-        return Found.INTERRUPTED if (run_dir / LAST).is_file() else Found.REMAINS
-    if not (run_dir / HORIZON).is_file():
+    if found is Found.FINISHED and not (run_dir / HORIZON).is_file():
         raise UserError(f"{run_dir / HORIZON} is missing: run mts3 evaluate run={run_dir}, or give overwrite=true")
-    return Found.FINISHED
+    return found
 
 
-def holds_run(run_dir: Path) -> bool:
-    """Whether training has left anything there."""
-    return any((run_dir / name).exists() for name in _FILES if name != CONFIG)
+def look(run_dir: Path) -> Found:
+    """What training has left there."""
+    if (run_dir / METRICS).exists():
+        return Found.FINISHED
+    if (run_dir / LAST).exists():
+        return Found.INTERRUPTED
+    return Found.REMAINS if any((run_dir / name).exists() for name in _FILES if name != CONFIG) else Found.NOTHING
+
+
+def refuse_foreign(run_dir: Path, how: str) -> None:
+    """Refuse a folder with files that a run would replace and that no run of ours has written.
+
+    A folder is a run's if it holds the configuration of one.
+
+    Args:
+        how: The option that names another folder, as in "hydra.run.dir=DIR".
+    Raises:
+        UserError: naming the first such file, or the folder if it is a file.
+    """
+    if run_dir.exists() and not run_dir.is_dir():
+        raise UserError(f"{run_dir} is a file; name a folder with {how}")
+    config = run_dir / CONFIG
+    foreign = config if config.exists() else next(_written(run_dir), None)
+    if foreign is None or (foreign == config and _is_configuration(config)):
+        return
+    raise UserError(
+        f"{foreign} is of no run of mts3 train and would be replaced: name another folder with {how}, or move the file"
+    )
 
 
 def remove_run(run_dir: Path) -> None:
-    """Remove what a run writes, and the folder if nothing else is in it."""
-    for name in _FILES:
-        (run_dir / name).unlink(missing_ok=True)
-    for name in _FOLDERS:
-        shutil.rmtree(run_dir / name, ignore_errors=True)
-    if run_dir.is_dir() and not any(run_dir.iterdir()):
-        run_dir.rmdir()
+    """Remove what a run writes, and the folders it made if nothing else is in them. What else lies there stays."""
+    for path in [*_written(run_dir)]:
+        path.unlink(missing_ok=True)
+    for folder in (*run_dir.glob(f"{_LOGS}/version_*"), run_dir / _LOGS, run_dir / _PLOTS):
+        with suppress(OSError):  # not there, or not empty
+            folder.rmdir()
+
+
+def _written(run_dir: Path) -> Iterator[Path]:
+    """Whatever of the files of a run is there."""
+    patterns = (
+        *_FILES,
+        *(f"{_PLOTS}/{name}" for name in _FIGURES),
+        *(f"{_LOGS}/version_*/{name}" for name in _LOG_FILES),
+    )
+    return (path for pattern in patterns for path in run_dir.glob(pattern) if path.is_file() or path.is_symlink())
+
+
+def _is_configuration(path: Path) -> bool:
+    """Whether a file is the `config.yaml` of a run, whatever its values."""
+    try:
+        config = _read_yaml(path)
+    except UserError:
+        return False
+    return isinstance(config, dict) and config.keys() >= _SECTIONS
 
 
 def write_config(run_dir: Path, config: dict[str, Any]) -> None:
@@ -112,18 +173,23 @@ def read_config(run_dir: Path) -> dict[str, Any]:
     """The configuration of a run.
 
     Raises:
-        UserError: if there is none, or it cannot be read.
+        UserError: if there is none, it cannot be read, or lacks what is needed or has it of another type.
     """
     path = run_dir / CONFIG
     if not path.is_file():
         raise UserError(f"{run_dir} is no run folder: {CONFIG} is missing; name one that mts3 train wrote")
+    config = _read_yaml(path)
     try:
-        config = OmegaConf.to_container(OmegaConf.load(path))
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
+        return checked_config(config)
+    except UserError as error:
+        raise UserError(f"{path} is damaged: {error}; put it right or train again") from error
+
+
+def _read_yaml(path: Path) -> Any:
+    try:
+        return OmegaConf.to_container(OmegaConf.load(path))
+    except (YAMLError, OmegaConfBaseException, ValueError, RecursionError, OSError) as error:
         raise UserError(f"cannot read {path}: it is not YAML; train again") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{path} holds no configuration; train again")
-    return {str(key): value for key, value in config.items()}
 
 
 def absolute_paths(config: dict[str, Any]) -> dict[str, Any]:
@@ -132,12 +198,6 @@ def absolute_paths(config: dict[str, Any]) -> dict[str, Any]:
     if path is None or path.startswith(MINARI_PREFIX):
         return config
     return config | {"data": config["data"] | {"path": str(Path(path).expanduser().absolute())}}
-
-
-def read_metrics(run_dir: Path) -> dict[str, Any]:
-    """`metrics.json`, or nothing before the first evaluation."""
-    path = run_dir / METRICS
-    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def _difference(run_dir: Path, config: dict[str, Any], free: tuple[str, ...]) -> str | None:

@@ -7,10 +7,14 @@ from typing import Any
 
 from mts3.cli.experiment import Experiment
 from mts3.cli.process import device_for
+from mts3.cli.run_files import CONFIG, HORIZON, METRICS
 from mts3.cli.table import print_table
+from mts3.errors import UserError
 from mts3.evaluate import evaluate, write_results
+from mts3.evaluate.summary import BASELINES
 from mts3.models import WorldModel
 from mts3.plot import plot_results
+from mts3.plot.read import read_metrics
 
 # What training measured and an evaluation alone cannot.
 TRAINING = ("train_seconds", "gradient_steps", "best_epoch", "device")
@@ -44,11 +48,39 @@ def score(
     return dict(metrics)
 
 
+def training_record(run_dir: Path) -> dict[str, Any]:
+    """The `TRAINING` part of a run's metrics.json; nothing before its first evaluation.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    if not (run_dir / METRICS).is_file():
+        return {}
+    return {key: value for key, value in read_metrics(run_dir).items() if key in TRAINING}
+
+
+def refuse_foreign_scores(folder: Path, run_dir: Path) -> None:
+    """Refuse to write scores of `run_dir` over those of another run, or over files that no evaluation wrote.
+
+    Raises:
+        UserError: naming the file.
+    """
+    if (folder / CONFIG).exists() and folder.resolve() != run_dir.resolve():
+        raise UserError(f"output={folder} is the folder of another run, whose scores would be replaced; name another")
+    if (folder / METRICS).is_file():
+        read_metrics(folder)  # of an earlier evaluation
+        return
+    for name in (METRICS, HORIZON, "predictions.npz", "plots"):
+        if (folder / name).exists() and folder.resolve() != run_dir.resolve():
+            raise UserError(f"{folder / name} is of no evaluation and might be replaced: name another folder")
+
+
 def print_scores(metrics: dict[str, Any], folder: Path) -> None:
     """The scores a user asks for first, beside the baselines, on stdout."""
     ours = [f"{metrics[key]:.3f}" for key in ("nrmse", "nll", "coverage_90")]
     rows = [["", "nrmse", "nll", "90 % coverage"], [str(metrics["model"]), *ours]]
-    rows += [[name, f"{metrics[f'{name}_nrmse']:.3f}", "", ""] for name in ("linear", "persistence")]
+    baselines = [name for name in BASELINES if name != metrics["model"]]
+    rows += [[name, f"{metrics[f'{name}_nrmse']:.3f}", "", ""] for name in baselines]
     print(f"{metrics['data']}, test: {metrics['context']} steps observed, {_predicted(metrics)}")
     print_table(rows)
     print(f"figures: {folder / 'plots'}")

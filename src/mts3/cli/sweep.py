@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from mts3.cli.config import CONFIGS, GROUPS, composed, plain
 from mts3.cli.overrides import parse
-from mts3.cli.report import OURS, reporting
+from mts3.cli.report import OURS, STOPPED, reporting
 
 LARGEST_CHECKED = 1000  # runs; a larger sweep is checked run by run as it goes
 
@@ -42,6 +42,8 @@ def run_sweep(command: str, overrides: list[str], job: Callable[[dict[str, Any],
         run_dir = Path(hydra_config.runtime.output_dir)
         code, result = run_one(command, list(hydra_config.overrides.task), run_dir, lambda: job(plain(config), run_dir))
         codes.append(code)
+        if code in STOPPED:  # no further run: whoever stopped one meant the command
+            raise SystemExit(code)
         if code and os.getpid() != here:  # a launcher runs us elsewhere: an exception is what comes back
             raise RuntimeError(f"the run {run_dir.name} ended with exit code {code}")
         return math.inf if result is None else result  # what a searching sweeper makes small
@@ -50,7 +52,7 @@ def run_sweep(command: str, overrides: list[str], job: Callable[[dict[str, Any],
     try:
         sys.argv = [arguments[0], *overrides, *_folder_per_run(overrides), "--multirun"]
         hydra.main(version_base="1.3", config_path=f"pkg://{CONFIGS}", config_name="train")(task)()
-    except SystemExit as stop:  # Hydra's own complaint, already printed
+    except SystemExit as stop:  # stopped, or Hydra's own complaint: already printed
         codes.append(stop.code if isinstance(stop.code, int) else OURS)
     finally:
         sys.argv = arguments

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,15 @@ from mts3.cli.backend import backend_in_force
 from mts3.cli.experiment import Experiment, load_experiment
 from mts3.cli.opening import Opening
 from mts3.cli.process import set_threads
-from mts3.cli.run_files import METRICS, absolute_paths, claim, holds_run, remove_run, write_config
+from mts3.cli.report import TERMINATED, Terminated
+from mts3.cli.run_files import CONFIG, LAST, METRICS, Found, absolute_paths, claim, look, remove_run, write_config
+from mts3.cli.run_lock import locked
 from mts3.cli.scores import print_scores, score
 from mts3.data import change_std, channels_of
 from mts3.errors import UserError, unknown_name
+from mts3.files import remove_stale
 from mts3.models import MODELS, DeltaTarget, WorldModel, build, load
+from mts3.models.unbuilt import check_memory
 from mts3.train import FitResult, build_loggers, fit, is_main_process, seeded
 
 TARGETS = ("obs", "delta")
@@ -31,26 +38,25 @@ def train(config: dict[str, Any], run_dir: Path) -> float:
         TrainingDiverged: if a loss or gradient is not finite.
     """
     set_threads(config["threads"])
-    with backend_in_force(config["backend"]):
-        return _train(absolute_paths(config), run_dir)
+    config = absolute_paths(config)
+    # Further processes of the same run find what the first has begun, and are covered by its lock.
+    alone = locked(run_dir) if is_main_process() else nullcontext()
+    with backend_in_force(config["backend"]), alone, _saying_how_to_go_on(run_dir):
+        return _train(config, run_dir)
 
 
 def _train(config: dict[str, Any], run_dir: Path) -> float:
     main = is_main_process()
-    if main:  # further processes of the same run find what the first has begun
-        claim(run_dir, config)
+    resume = claim(run_dir, config) if main else config["resume"] and (run_dir / LAST).is_file()
+    config = config | {"resume": resume}
     experiment = load_experiment(config)
     model = build_model(config, experiment)
     try:
         if main:
-            if not config["resume"]:
-                remove_run(run_dir)
-            # Whoever finds scores takes the run for finished, with these weights.
-            (run_dir / METRICS).unlink(missing_ok=True)
-            write_config(run_dir, config)
+            _prepare(run_dir, config)
         result = fit_model(model, config, experiment, run_dir)
     except (UserError, OSError):
-        if main and not config["resume"] and not holds_run(run_dir):
+        if main and look(run_dir) is Found.NOTHING:
             remove_run(run_dir)
         raise
     if not main:
@@ -65,6 +71,37 @@ def _train(config: dict[str, Any], run_dir: Path) -> float:
     return result.best_val_crps
 
 
+def _prepare(run_dir: Path, config: dict[str, Any]) -> None:
+    """Make the folder what the start of a training, or of a continuation, finds."""
+    if not config["resume"]:
+        remove_run(run_dir)
+    for folder in (run_dir, run_dir / "plots"):
+        remove_stale(folder)
+    # Whoever finds scores takes the run for finished, with these weights.
+    (run_dir / METRICS).unlink(missing_ok=True)
+    write_config(run_dir, config)
+
+
+@contextmanager
+def _saying_how_to_go_on(run_dir: Path) -> Iterator[None]:
+    """Tell a process that is asked to end what becomes of the run."""
+    try:
+        yield
+    except (Terminated, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != TERMINATED:  # Lightning ends a training between two steps
+            raise
+        if not is_main_process():
+            raise SystemExit(TERMINATED) from None
+        checkpoint = run_dir / LAST
+        if checkpoint.is_file():
+            goes_on = f"{checkpoint} is whole, resume=true goes on from it"
+        elif (run_dir / CONFIG).is_file():
+            goes_on = f"{run_dir} holds no checkpoint yet, resume=true starts the run again"
+        else:
+            goes_on = "nothing was begun"
+        raise Terminated(f"terminated; {goes_on}") from None
+
+
 def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
     """The model a configuration names, for the channels of its data.
 
@@ -77,13 +114,16 @@ def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
         raise UserError(f"model.reward=true needs data with a reward; '{dataset.name}' has none")
     if dataset.image_shape is not None and "image_shape" in inspect.signature(MODELS.get(name, WorldModel)).parameters:
         arguments.setdefault("image_shape", list(dataset.image_shape))
+    make = partial(build, name, obs_dim=dataset.obs_dim, action_dim=dataset.action_dim, **arguments)
+    try:
+        with seeded(config["seed"]):
+            check_memory(make)
+    except UserError:
+        raise
+    except Exception as error:  # whatever a constructor makes of a value it does not expect
+        raise UserError(f"model={name}: {error}") from error
     with seeded(config["seed"]):
-        try:
-            model = build(name, obs_dim=dataset.obs_dim, action_dim=dataset.action_dim, **arguments)
-        except UserError:
-            raise
-        except (TypeError, ValueError) as error:
-            raise UserError(f"model={name}: {error}") from error
+        model = make()
     model.normalizer, model.channels = experiment.train.normalizer, channels_of(dataset)
     target = config["train"]["target"]
     if target not in TARGETS:

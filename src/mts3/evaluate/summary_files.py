@@ -17,7 +17,8 @@ _TABLES = {
     ONE_STEP: ("one_step.md", "everything up to a step seen, the next one scored"),
     IMPUTATION: ("imputation.md", "half of the steps hidden and scored"),
 }
-_KEYS = ("data", "model", "seed", "status", "folder")
+KEYS = ("data", "model", "seed", "status", "folder")
+FILES = (*(name for name, _ in _TABLES.values()), "rows.csv", "horizon.csv", "horizon.png")  # of a benchmark
 _HORIZON = ("data", "model", "step", "seconds", "nrmse", "nrmse_std", "seeds")
 
 
@@ -37,7 +38,7 @@ def write_summary(folder: str | Path, runs: Sequence[Run]) -> Table:
         with write_aside(folder / name) as path:
             path.write_text(f"{tables[task].markdown()}\n{_caption(what)}", encoding="utf-8")
     rows = [_row(run) for run in runs]
-    _write_csv(folder / "rows.csv", dict.fromkeys([*_KEYS, *(key for row in rows for key in row)]), rows)
+    _write_csv(folder / "rows.csv", dict.fromkeys([*KEYS, *(key for row in rows for key in row)]), rows)
     _write_csv(folder / "horizon.csv", _HORIZON, horizon_rows(runs))
     return tables[LONG_HORIZON]
 
@@ -82,7 +83,7 @@ def _row(run: Run) -> dict[str, object]:
     row |= {"status": "failed" if run.failed else "finished", "folder": run.folder}
     for task in (LONG_HORIZON, ONE_STEP, IMPUTATION):
         prefix = "" if task == LONG_HORIZON else f"{task}_"
-        scores = {f"{prefix}{key}": value for key, value in run.scores(task).items() if key not in _KEYS}
+        scores = {f"{prefix}{key}": value for key, value in run.scores(task).items() if key not in KEYS}
         row |= {key: value for key, value in scores.items() if not isinstance(value, (Mapping, list))}
     # Null for a task that was not scored: the columns of that task say so.
     return {key: value for key, value in row.items() if key not in (ONE_STEP, IMPUTATION)}

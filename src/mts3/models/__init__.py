@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ from mts3.models.linear import Linear
 from mts3.models.mts3 import MTS3
 from mts3.models.persistence import Persistence
 from mts3.models.recurrent import GRU, LSTM
+from mts3.models.store_checks import check_lengths, check_names, check_tensors
 from mts3.models.transformer import TransformerAR, TransformerMulti
 from mts3.models.two_rate_gru import TwoRateGRU
+from mts3.models.unbuilt import unbuilt
 
 MODELS: dict[str, type[WorldModel]] = {
     cls.name: cls
@@ -37,6 +40,12 @@ MODELS: dict[str, type[WorldModel]] = {
         Persistence,
     )
 }
+_KINDS: dict[str, tuple[type, str]] = {
+    "bool": (bool, "true or false"),
+    "int": (Integral, "a whole number"),
+    "float": (Real, "a number"),
+    "str": (str, "text"),
+}
 
 
 def build(name: str, **arguments: Any) -> WorldModel:
@@ -46,7 +55,7 @@ def build(name: str, **arguments: Any) -> WorldModel:
         name: One of `MODELS`.
         **arguments: Of its constructor: obs_dim, action_dim, ...
     Raises:
-        UserError: for an unknown model or argument, with the nearest names, or a missing one.
+        UserError: for an unknown model or argument, with the nearest names, a missing one, or one of another type.
     """
     if name not in MODELS:
         raise unknown_name("model", name, MODELS)
@@ -57,7 +66,20 @@ def build(name: str, **arguments: Any) -> WorldModel:
     missing = [p.name for p in accepted.values() if p.default is p.empty and p.name not in arguments]
     if missing:
         raise UserError(f"model {name} needs {', '.join(missing)}")
+    for argument, value in arguments.items():
+        _check_kind(name, argument, value, str(accepted[argument].annotation))
     return MODELS[name](**arguments)
+
+
+def _check_kind(name: str, argument: str, value: Any, annotation: str) -> None:
+    """Refuse a value of another type than the constructor names; one that takes several types checks them itself."""
+    if annotation not in _KINDS:
+        return
+    kind, words = _KINDS[annotation]
+    # 0 and 1 are false and true for whoever writes them so; true is no size.
+    fits = value in (0, 1) if annotation == "bool" else isinstance(value, kind) and not isinstance(value, bool)
+    if not fits:
+        raise UserError(f"model={name}: {argument} must be {words}, got {value!r}")
 
 
 def load(path: str | Path) -> WorldModel:
@@ -65,15 +87,27 @@ def load(path: str | Path) -> WorldModel:
 
     Args:
         path: A run folder, or what `model.save` wrote.
+    Raises:
+        UserError: if a file is missing or damaged, the two do not belong together, or a value is no finite number.
     """
     description, tensors, normalizer, channels = store.load(Path(path))
-    try:
+
+    def described() -> WorldModel:
         model = build(description["model"], **description["arguments"])
         if description["target"] == DeltaTarget.target:
             model = DeltaTarget(model, torch.ones(model.obs_dim))  # the scale is among the tensors
-        model.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise UserError(f"the model in {path} does not fit this version of mts3: {error}") from error
+        return model
+
+    try:
+        check_tensors(tensors, unbuilt(described).shapes)  # before anything is allocated
+        model = described()
+        if normalizer is not None:
+            check_lengths(normalizer, model.obs_dim, model.action_dim)
+        if channels is not None:
+            check_names(channels, model.obs_dim, model.action_dim)
+    except Exception as error:  # whatever a constructor makes of arguments that are not its own
+        raise UserError(f"the model in {path} is damaged, or of another version of mts3: {error}") from error
+    model.load_state_dict(tensors)
     model.normalizer, model.channels = normalizer, channels
     return model.eval()
 

@@ -13,6 +13,7 @@ from safetensors.torch import save as serialize
 from mts3.channels import Channels
 from mts3.errors import UserError
 from mts3.files import write_aside
+from mts3.models.store_checks import check_description, checked_normalizer
 from mts3.normalizer import Normalizer
 
 if TYPE_CHECKING:
@@ -51,11 +52,10 @@ def load(path: Path) -> tuple[dict[str, Any], dict[str, Any], Normalizer | None,
         if not (folder / name).is_file():
             raise UserError(f"no model in {folder}: {name} is missing; name a run folder or what model.save wrote")
     try:
-        description = json.loads((folder / DESCRIPTION).read_text())
-        lists = description["normalizer"]
-        normalizer = Normalizer.from_lists(lists) if lists else None
+        description = check_description(json.loads((folder / DESCRIPTION).read_text(encoding="utf-8")))
+        normalizer = checked_normalizer(description["normalizer"])
         channels = Channels.from_json(description)
         tensors = load_file(folder / WEIGHTS)
-    except (ValueError, KeyError, TypeError, safetensors.SafetensorError) as error:
+    except (ValueError, OverflowError, RecursionError, OSError, safetensors.SafetensorError) as error:
         raise UserError(f"the model in {folder} is damaged ({error}); train or save it again") from error
     return description, tensors, normalizer, channels

@@ -12,6 +12,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from mts3.errors import UserError
 from mts3.train.randomness import generator
 
+MOST_SEQUENCES = 2**31 - 1  # in a batch; one larger than the data is one batch
+MOST_WORKERS = 1024
+
 
 class EpochSampler(Sampler[int]):
     """A new order every epoch, the same for the same (seed, epoch), split evenly over the processes.
@@ -20,7 +23,7 @@ class EpochSampler(Sampler[int]):
         n: Number of sequences.
         seed: The run's seed.
         rank, world_size: Which share of each epoch is ours. Shares are equally long: up to `world_size` - 1 sequences
-            are seen twice in an epoch.
+            are seen again in an epoch.
     """
 
     def __init__(self, n: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
@@ -38,7 +41,8 @@ class EpochSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         order = torch.randperm(self._n, generator=generator(self._seed, "order", self._epoch))
-        order = torch.cat((order, order[: -self._n % self._world_size]))[self._rank :: self._world_size][self._skip :]
+        again = torch.arange(-self._n % self._world_size) % self._n  # all of it again, where there are few
+        order = torch.cat((order, order[again]))[self._rank :: self._world_size][self._skip :]
         # Not one list: Python's numbers take four times the place.
         return chain.from_iterable(part.tolist() for part in order.split(4096))
 
@@ -56,15 +60,21 @@ class SequenceDataModule(LightningDataModule):
         seed: The run's seed.
         num_workers: Loader processes. 0 is right for data in memory: cutting a window is cheaper than sending it.
     Raises:
-        UserError: if a split is empty or `batch_size` < 1.
+        UserError: if a split is empty, or `batch_size` or `num_workers` out of range.
     """
 
     def __init__(
         self, train: Dataset, validation: Dataset, batch_size: int = 32, seed: int = 0, num_workers: int = 0
     ) -> None:
         super().__init__()
-        if batch_size < 1:
-            raise UserError(f"train.batch_size must be a number of sequences >= 1, got {batch_size}")
+        if not 1 <= batch_size <= MOST_SEQUENCES:
+            raise UserError(
+                f"train.batch_size must be a number of sequences from 1 to {MOST_SEQUENCES}, got {batch_size}"
+            )
+        if not 0 <= num_workers <= MOST_WORKERS:
+            raise UserError(
+                f"train.num_workers must be a number of processes from 0 to {MOST_WORKERS}, got {num_workers}"
+            )
         for name, split in {"training": train, "validation": validation}.items():
             if _length(split) == 0:
                 raise UserError(f"the {name} split holds no sequence; give more data or other split fractions")

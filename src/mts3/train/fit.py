@@ -20,6 +20,7 @@ from torch.utils.data import Dataset
 
 from mts3.errors import UserError, unknown_name
 from mts3.models import Linear, Persistence
+from mts3.train.checkpoint import check_checkpoint
 from mts3.train.closed_form import fit_closed_form
 from mts3.train.curriculum import WindowDropCurriculum
 from mts3.train.data_module import SequenceDataModule
@@ -109,7 +110,7 @@ def fit(
     if isinstance(model, (Linear, Persistence)):
         return fit_closed_form(model, train, validation, folder.path, context_len)
     if resume:
-        _check_checkpoint(folder.last, module)
+        check_checkpoint(folder, module)
     ours: list[Callback] = [*callbacks, WindowDropCurriculum(curriculum_epochs, end=window_drop_rate), folder]
     if patience is not None:
         if patience < 1:
@@ -196,26 +197,6 @@ def _check_context(validation: Dataset, context_len: int) -> None:
         raise UserError(
             f"data.context_len is {context_len} but sequences have {steps} steps: "
             "it must be at least 1 and leave steps to predict; change data.context_len or data.sequence_len"
-        )
-
-
-def _check_checkpoint(path: Path, module: TrainingModule) -> None:
-    if not path.is_file():
-        raise UserError(f"nothing to resume: {path} does not exist; start without resume=true")
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    except Exception as error:  # whatever a foreign or cut file makes torch raise
-        raise UserError(
-            f"cannot read the checkpoint {path}: {type(error).__name__}; start without resume=true"
-        ) from error
-    ours = {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    theirs = {name: tuple(value.shape) for name, value in saved.items()}
-    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    if differing:
-        there, here = (shapes.get(differing[0], "missing") for shapes in (theirs, ours))
-        raise UserError(
-            f"{path} holds another model: {differing[0]} is {there} there and {here} here; "
-            "resume with the arguments it was trained with"
         )
 
 

@@ -15,18 +15,20 @@ import torch
 
 from mts3.errors import UserError
 
+MOST_SEED = 2**63 - 1  # what torch takes
+
 
 def generator(seed: int, purpose: str, *position: int) -> torch.Generator:
     """A CPU generator that depends on all arguments and nothing else.
 
     Args:
-        seed: The run's seed, >= 0.
+        seed: The run's seed, from 0 to `MOST_SEED`.
         purpose: What the numbers are for, as in "masks": different purposes are independent.
         position: Where in the training, as in the epoch or the step and the rank.
     Raises:
-        UserError: if `seed` is negative.
+        UserError: if `seed` lies outside.
     """
-    _check(seed)
+    check_seed(seed)
     # The number of positions is a part of the key: SeedSequence takes missing words for zeros.
     key = [seed, zlib.crc32(purpose.encode()), len(position), *position]
     words = np.random.SeedSequence(key).generate_state(1, np.uint64)
@@ -38,14 +40,20 @@ def seeded(seed: int) -> Iterator[None]:
     """Run a block with torch's CPU generator at `seed`, then put it back: for modules that draw their parameters.
 
     Raises:
-        UserError: if `seed` is negative.
+        UserError: if `seed` lies outside of 0 to `MOST_SEED`.
     """
-    _check(seed)
+    check_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
 
 
-def _check(seed: int) -> None:
-    if seed < 0:
-        raise UserError(f"seed must be a whole number >= 0, got {seed}")
+def check_seed(seed: int | None, name: str = "seed") -> None:
+    """Refuse a number that is no seed.
+
+    Raises:
+        UserError: naming it and its range.
+    """
+    if seed is None or not 0 <= seed <= MOST_SEED:
+        expected = f"<= {MOST_SEED}" if seed is not None and seed > 0 else ">= 0"
+        raise UserError(f"{name} must be a whole number {expected}, got {seed}")

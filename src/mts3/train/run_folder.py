@@ -17,6 +17,12 @@ from mts3.train.module import TrainingModule
 
 LAST = "last.ckpt"
 SECONDS_BETWEEN_SAVES = 300.0
+_STATE: dict[str, tuple[tuple[type, ...], float]] = {
+    "best_val_crps": ((float, int), -math.inf),
+    "best_epoch": ((int,), 0),
+    "train_seconds": ((float, int), 0),
+    "validated_step": ((int,), -1),
+}
 
 
 class RunFolder(Callback):
@@ -95,6 +101,20 @@ class RunFolder(Callback):
         self.best_val_crps, self.best_epoch = state_dict["best_val_crps"], state_dict["best_epoch"]
         self.train_seconds, self.validated_step = state_dict["train_seconds"], state_dict["validated_step"]
         self._clock = time.monotonic()
+
+    @staticmethod
+    def check_state(state: dict[str, Any]) -> None:
+        """Refuse a state that `load_state_dict` could not take, or after which a worse model would replace the best.
+
+        Raises:
+            ValueError: naming the first entry that is missing or out of range.
+        """
+        for key, (kinds, least) in _STATE.items():
+            value: Any = state.get(key)
+            if type(value) not in kinds or not value >= least:  # NaN is not
+                raise ValueError(f"{key} of the run folder is {value!r}")
+        if not state["best_epoch"] and state["best_val_crps"] != math.inf:
+            raise ValueError("best_val_crps of the run folder belongs to no epoch")
 
     def _save(self, trainer: Trainer) -> None:
         trainer.save_checkpoint(self.last)
