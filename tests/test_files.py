@@ -1,11 +1,15 @@
 """A file is whole or it is not there."""
 
 import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from mts3.errors import UserError, unknown_name
-from mts3.files import write_aside
+from mts3.files import remove_stale, write_aside
 
 
 def test_a_file_appears_whole_and_its_folder_with_it(tmp_path):
@@ -35,6 +39,42 @@ def test_a_failure_leaves_the_older_file_and_nothing_else(tmp_path, failure, exp
         write_half()
     assert target.read_text() == "old\n"
     assert [p.name for p in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def _ended_process() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+def _aside(path: Path, process: int) -> Path:
+    """What a process of that number leaves when it is killed while it writes `path`."""
+    with write_aside(path) as aside:
+        name = aside.name
+        aside.touch()
+    path.unlink()
+    left = path.with_name(name.replace(f"-{os.getpid()}.", f"-{process}."))
+    left.touch()
+    return left
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path):
+    target = tmp_path / "rows.csv"
+    ended = _ended_process()
+    stale = _aside(target, ended)
+    running = _aside(target, os.getppid())
+    other = _aside(tmp_path / "others.csv", ended)
+    elsewhere = tmp_path / f".rows.another-machine-{ended}.part.csv"
+    mine = tmp_path / ".rows.draft.part.csv"
+    elsewhere.touch(), mine.touch()
+    with write_aside(target) as aside:
+        aside.touch()
+    assert not stale.exists()
+    assert all(path.exists() for path in (running, other, elsewhere, mine))
+    remove_stale(tmp_path)
+    assert not other.exists()
+    assert all(path.exists() for path in (running, elsewhere, mine, target))
+    remove_stale(tmp_path / "nowhere")
 
 
 def test_a_folder_that_is_a_file_is_the_user_s_mistake(tmp_path):

@@ -65,6 +65,13 @@ def test_the_table_shows_the_model_beside_both_baselines(mts3: Command) -> None:
     assert lines["figures:"] == [str(RUN / "plots")]
 
 
+@pytest.mark.parametrize("model", ["linear", "persistence"])
+def test_a_baseline_as_the_model_stands_there_once(mts3: Command, model: str) -> None:
+    options = [option for option in FILE if option not in MODEL]
+    words = [line.split()[0] for line in mts3("train", f"model={model}", *options).out.splitlines() if line.strip()]
+    assert words.count("linear") == words.count("persistence") == 1
+
+
 def test_the_seed_decides_the_result_and_the_test_part_is_not_trained_on(mts3: Command) -> None:
     for folder in ("a", "b"):
         assert mts3("train", *FILE, f"hydra.run.dir={folder}").code == 0

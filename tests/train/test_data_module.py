@@ -24,6 +24,16 @@ def test_processes_share_an_epoch_evenly_and_miss_nothing() -> None:
     assert set().union(*shares) == set(range(10))
 
 
+@pytest.mark.parametrize("world_size", range(1, 10))
+def test_every_share_is_equally_long_and_nothing_is_missed(world_size: int) -> None:
+    """Also with fewer sequences than processes: one that ran out sooner would leave the others waiting for ever."""
+    for n in range(1, 10):
+        shares = [list(EpochSampler(n, 0, rank, world_size)) for rank in range(world_size)]
+        lengths = {len(share) for share in shares} | {len(EpochSampler(n, 0, rank, world_size)) for rank in range(9)}
+        assert lengths == {-(-n // world_size)}
+        assert set().union(*shares) == set(range(n))
+
+
 def test_a_resumed_epoch_goes_on_after_what_was_seen_and_later_epochs_are_whole() -> None:
     sampler = EpochSampler(10, seed=0)
     whole = [order(sampler, epoch) for epoch in (4, 5)]
@@ -37,5 +47,12 @@ def test_a_resumed_epoch_goes_on_after_what_was_seen_and_later_epochs_are_whole(
 def test_an_empty_split_or_batch_is_refused() -> None:
     with pytest.raises(UserError, match="validation split holds no sequence"):
         SequenceDataModule(Sequences(3, 0), Sequences(0, 0))
-    with pytest.raises(UserError, match="batch_size"):
-        SequenceDataModule(Sequences(3, 0), Sequences(3, 0), batch_size=0)
+    for batch_size in (0, 10**12):
+        with pytest.raises(UserError, match=f"train.batch_size must be .* got {batch_size}"):
+            SequenceDataModule(Sequences(3, 0), Sequences(3, 0), batch_size)
+
+
+@pytest.mark.parametrize("num_workers", [-1, 10**6])
+def test_a_number_of_workers_out_of_range_is_refused(num_workers: int) -> None:
+    with pytest.raises(UserError, match=f"train.num_workers must be .* got {num_workers}"):
+        SequenceDataModule(Sequences(3, 0), Sequences(3, 0), num_workers=num_workers)

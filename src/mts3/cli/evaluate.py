@@ -13,7 +13,7 @@ from mts3.cli.process import set_threads
 from mts3.cli.report import note
 from mts3.cli.run_files import absolute_paths, read_config
 from mts3.cli.run_lock import locked
-from mts3.cli.scores import print_scores, refuse_foreign_scores, score, training_record
+from mts3.cli.scores import check_evaluation, print_scores, refuse_foreign_scores, score, training_record
 from mts3.data.load import FILE
 from mts3.errors import UserError, unknown_name
 from mts3.models import load
@@ -38,6 +38,7 @@ def evaluate(arguments: list[str]) -> None:
     trained = read_config(run_dir)
     config = absolute_paths(_with_overrides(trained, [f"{key}={value}" for key, value in given.items()]))
     set_threads(config["threads"])
+    check_evaluation(config)
     model = load(run_dir)
     if model.normalizer is None:
         raise UserError(f"the model in {run_dir} was saved without its normalizer; train again")

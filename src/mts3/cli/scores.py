@@ -16,6 +16,7 @@ from mts3.models import WorldModel
 from mts3.plot import plot_results
 from mts3.plot.read import read_metrics
 
+MOST = 2**31 - 1  # sequences, or steps; all of the data if there are fewer
 # What training measured and an evaluation alone cannot.
 TRAINING = ("train_seconds", "gradient_steps", "best_epoch", "device")
 
@@ -46,6 +47,17 @@ def score(
     metrics = write_results(folder, evaluation, experiment.dataset, config["label"], config["seed"], training)
     plot_results(folder)
     return dict(metrics)
+
+
+def check_evaluation(config: dict[str, Any]) -> None:
+    """Refuse options of an evaluation before anything is trained for it.
+
+    Raises:
+        UserError: naming the option.
+    """
+    for key, value in config["evaluate"].items():
+        if not 1 <= value <= MOST:
+            raise UserError(f"evaluate.{key} must be a whole number from 1 to {MOST}, got {value}")
 
 
 def training_record(run_dir: Path) -> dict[str, Any]:

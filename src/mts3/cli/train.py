@@ -18,7 +18,7 @@ from mts3.cli.process import set_threads
 from mts3.cli.report import TERMINATED, Terminated
 from mts3.cli.run_files import CONFIG, LAST, METRICS, Found, absolute_paths, claim, look, remove_run, write_config
 from mts3.cli.run_lock import locked
-from mts3.cli.scores import print_scores, score
+from mts3.cli.scores import check_evaluation, print_scores, score
 from mts3.data import change_std, channels_of
 from mts3.errors import UserError, unknown_name
 from mts3.files import remove_stale
@@ -38,6 +38,7 @@ def train(config: dict[str, Any], run_dir: Path) -> float:
         TrainingDiverged: if a loss or gradient is not finite.
     """
     set_threads(config["threads"])
+    check_evaluation(config)
     config = absolute_paths(config)
     # Further processes of the same run find what the first has begun, and are covered by its lock.
     alone = locked(run_dir) if is_main_process() else nullcontext()
@@ -121,7 +122,8 @@ def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
     except UserError:
         raise
     except Exception as error:  # whatever a constructor makes of a value it does not expect
-        raise UserError(f"model={name}: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"model={name}: {reason}") from error
     with seeded(config["seed"]):
         model = make()
     model.normalizer, model.channels = experiment.train.normalizer, channels_of(dataset)

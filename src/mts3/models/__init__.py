@@ -40,6 +40,7 @@ MODELS: dict[str, type[WorldModel]] = {
         Persistence,
     )
 }
+_MOST = 2**62  # torch counts with 64 bits
 _KINDS: dict[str, tuple[type, str]] = {
     "bool": (bool, "true or false"),
     "int": (Integral, "a whole number"),
@@ -73,6 +74,8 @@ def build(name: str, **arguments: Any) -> WorldModel:
 
 def _check_kind(name: str, argument: str, value: Any, annotation: str) -> None:
     """Refuse a value of another type than the constructor names; one that takes several types checks them itself."""
+    if isinstance(value, Integral) and abs(int(value)) >= _MOST:
+        raise UserError(f"model={name}: {argument} is {value}, beyond any number of steps or units")
     if annotation not in _KINDS:
         return
     kind, words = _KINDS[annotation]
@@ -106,7 +109,8 @@ def load(path: str | Path) -> WorldModel:
         if channels is not None:
             check_names(channels, model.obs_dim, model.action_dim)
     except Exception as error:  # whatever a constructor makes of arguments that are not its own
-        raise UserError(f"the model in {path} is damaged, or of another version of mts3: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"the model in {path} is damaged, or of another version of mts3: {reason}") from error
     model.load_state_dict(tensors)
     model.normalizer, model.channels = normalizer, channels
     return model.eval()

@@ -17,7 +17,7 @@ from torch.nn.modules.module import (
 
 from mts3.types import Tensor
 
-MOST_TENSORS = 20_000
+MOST_TENSORS = 5_000
 """Of a model: far more than any of ours has, and few enough to be counted in a second."""
 UNKNOWN_MEMORY = 2**50  # bytes; where the system does not say, only the absurd is refused
 
@@ -39,7 +39,8 @@ def unbuilt(make: Callable[[], nn.Module]) -> Unbuilt:
     """What `make()` would build, found out without allocating it.
 
     Raises:
-        ValueError: if it has more than `MOST_TENSORS` tensors.
+        ValueError: if it has more than `MOST_TENSORS` tensors, or one whose size no number tells. Whatever `make`
+            raises for arguments it refuses passes through.
     """
     count = 0
 
@@ -57,6 +58,10 @@ def unbuilt(make: Callable[[], nn.Module]) -> Unbuilt:
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an odd size is about to be refused, or warned of when it is built
             tensors = make().state_dict()
+    except (RuntimeError, ValueError, TypeError, OverflowError) as error:
+        if "overflow" not in str(error).lower():
+            raise
+        raise ValueError("a size is beyond any memory; choose smaller sizes") from error
     finally:
         for hook in hooks:
             hook.remove()
@@ -74,14 +79,7 @@ def check_memory(make: Callable[[], nn.Module]) -> None:
     Raises:
         ValueError: with the size it would have. Whatever `make` raises for arguments it refuses passes through.
     """
-    try:
-        needed = unbuilt(make).bytes
-    except RuntimeError as error:
-        if "overflow" not in str(error):
-            raise
-        raise ValueError(
-            "its parameters would take more memory than a number can tell; choose smaller sizes"
-        ) from error
+    needed = unbuilt(make).bytes
     if 2 * needed > memory_bytes():  # training keeps a moving average of the weights beside them
         raise ValueError(
             f"its parameters and their moving average would take {_words(2 * needed)}, this machine has "

@@ -149,7 +149,7 @@ def _check_predictions(arrays: Mapping[str, np.ndarray]) -> None:
         if arrays[name].shape != shape or arrays[name].dtype.kind not in kinds.get(name, "f") or 0 in shape:
             raise ValueError(f"{name} is {arrays[name].dtype} {arrays[name].shape}, expected shape {shape}")
     # After the end of a trajectory that is shorter than the others every row is NaN.
-    there = ~np.isnan(arrays["mean"]).all(2)
+    there = np.logical_not(np.isnan(arrays["mean"]).all(axis=2))
     if not there[:, 0].all() or (np.diff(there.astype(int), axis=1) > 0).any():
         raise ValueError("mean holds values that are NaN before the end")
     for name in ("mean", "var", "persistence", "linear"):

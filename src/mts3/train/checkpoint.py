@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.optim import AdamW
 
 from mts3.errors import UserError
 from mts3.models import load
@@ -15,14 +18,25 @@ from mts3.train.module import TrainingModule
 from mts3.train.run_folder import RunFolder
 from mts3.types import Tensor
 
-# What Lightning counts: batches, epochs and steps; its other loops are not used.
-_COUNTED = (
-    *("epoch_progress", "epoch_loop.batch_progress", "epoch_loop.scheduler_progress"),
-    *("epoch_loop.val_loop.batch_progress", "epoch_loop.automatic_optimization.optim_progress"),
-    *("epoch_loop.manual_optimization.optim_step_progress", "epoch_loop.state_dict"),
+_VERSION = r"\d+(\.\d+)*((a|b|rc|\.?dev|\.?post)\d*)*(\+[\w.]+)?"
+MOST = 2**62  # of anything that is counted
+_STEPS = ("ready", "completed")
+_ITEMS = (*_STEPS, "started", "processed")
+# What Lightning counts: epochs, batches and steps. Its other loops are not used.
+_PROGRESS = {
+    "epoch_progress": _ITEMS,
+    "epoch_loop.batch_progress": _ITEMS,
+    "epoch_loop.val_loop.batch_progress": _ITEMS,
+    "epoch_loop.scheduler_progress": _STEPS,
+    "epoch_loop.manual_optimization.optim_step_progress": _STEPS,
+}
+_OPTIMIZER = "epoch_loop.automatic_optimization.optim_progress"
+_STATES = (
+    *("state_dict", "epoch_loop.state_dict", "epoch_loop.val_loop.state_dict"),
+    *("epoch_loop.automatic_optimization.state_dict", "epoch_loop.manual_optimization.state_dict"),
 )
-_NEEDED = {"epoch_progress": ("current", "total"), "epoch_loop.batch_progress": ("current", "total")}
-_STATES = ("epoch_loop.val_loop.state_dict", "epoch_loop.automatic_optimization.state_dict", "state_dict")
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+_OPTIONS = ("params", "lr", "betas", "eps", "weight_decay")  # of AdamW in every version of torch
 
 
 def check_checkpoint(folder: RunFolder, module: TrainingModule) -> None:
@@ -47,7 +61,8 @@ def check_checkpoint(folder: RunFolder, module: TrainingModule) -> None:
     _check_model(path, weights, module)
     try:
         _check_numbers(saved)
-        _check_optimizers(saved, module)
+        _check_optimizer(saved, module)
+        _check_schedules(saved)
         state = _part(_part(saved, "callbacks", dict), folder.state_key, dict)
         folder.check_state(state)
     except ValueError as error:
@@ -72,52 +87,79 @@ def _check_model(path: Path, weights: Mapping[Any, Any], module: TrainingModule)
 
 
 def _check_numbers(saved: Mapping[str, Any]) -> None:
-    """Where in the training it was written."""
-    _check_counts(saved.get("epoch"), "epoch")
-    _check_counts(saved.get("global_step"), "global_step")
+    """Where in the training it was written, and by which version of Lightning."""
+    if not re.fullmatch(_VERSION, _part(saved, "pytorch-lightning_version", str)):
+        raise ValueError("pytorch-lightning_version is no version")
+    _check_counts(saved, ("epoch", "global_step"))
     loop = _part(_part(saved, "loops", dict), "fit_loop", dict)
-    for name in _COUNTED:
-        part = _part(loop, name, dict)
-        for key in _NEEDED.get(name, ()):
-            _part(part, key, dict)
-        _check_counts(part, f"loops.{name}")
+    counted = [(_part(loop, name, dict), names) for name, names in _PROGRESS.items()]
+    optimizer = _part(_part(loop, _OPTIMIZER, dict), "optimizer", dict)
+    counted += [(_part(optimizer, "step", dict), _STEPS), (_part(optimizer, "zero_grad", dict), (*_STEPS, "started"))]
+    for progress, names in counted:
+        for span in ("current", "total"):
+            _check_counts(_part(progress, span, dict), names)
     for name in _STATES:
         _part(loop, name, dict)
+    _check_counts({"_batches_that_stepped": 0} | loop["epoch_loop.state_dict"], ("_batches_that_stepped",))
 
 
-def _check_counts(value: Any, where: str) -> None:
-    """Whole numbers >= 0, true or false, however deep."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _check_counts(inner, f"{where}.{key}")
-    elif not isinstance(value, int) or value < 0:
-        raise ValueError(f"{where} is {value!r}")
+def _check_counts(counts: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    for name in names:
+        value = counts.get(name)
+        if type(value) is not int or not 0 <= value < MOST:
+            raise ValueError(f"{name} is {value!r}")
 
 
-def _check_optimizers(saved: Mapping[str, Any], module: TrainingModule) -> None:
-    """One optimizer, with the moments of parameters that are trained, and the schedules."""
+def _check_optimizer(saved: Mapping[str, Any], module: TrainingModule) -> None:
+    """One optimizer, with the moments of the parameters that are trained."""
     optimizers = _part(saved, "optimizer_states", list)
-    schedules = _part(saved, "lr_schedulers", list)
-    if len(optimizers) != 1 or not all(isinstance(part, dict) for part in (*optimizers, *schedules)):
-        raise ValueError("optimizer_states or lr_schedulers hold something else")
-    groups = _part(optimizers[0], "param_groups", list)
-    if not all(isinstance(group, dict) and isinstance(group.get("params"), list) for group in groups):
-        raise ValueError("optimizer_states.param_groups hold something else")
-    trained = sum(parameter.requires_grad for parameter in module.parameters())
-    moments = _part(optimizers[0], "state", dict)
-    if sum(len(group["params"]) for group in groups) != trained or len(moments) > trained:
+    if len(optimizers) != 1:
+        raise ValueError(f"optimizer_states holds {len(optimizers)} optimizers")
+    groups, moments = _part(optimizers[0], "param_groups", list), _part(optimizers[0], "state", dict)
+    (ours,) = AdamW([torch.zeros(())]).state_dict()["param_groups"]
+    for group in groups:
+        keys = {*_OPTIONS, *(ours.keys() & group.keys())} if isinstance(group, dict) else ()
+        if not keys or not all(_alike(group.get(key), ours[key]) for key in keys):
+            raise ValueError("a group of optimizer_states is none of AdamW")
+    trained = [parameter.shape for parameter in module.parameters() if parameter.requires_grad]
+    numbers = [number for group in groups for number in group["params"]]
+    if numbers != list(range(len(trained))) or not moments.keys() <= set(numbers):
         raise ValueError("optimizer_states are those of another model")
-    for number, state in moments.items():
-        if not isinstance(state, dict) or not all(_is_finite(value) for value in state.values()):
-            raise ValueError(f"optimizer_states.state.{number} holds values that are no finite numbers")
+    left = Counter(trained)
+    for state in moments.values():
+        if not isinstance(state, dict) or not all(_is_moment(state.get(key)) for key in _MOMENTS):
+            raise ValueError("optimizer_states lack a moment, or hold one that is NaN or infinite")
+        left[state["exp_avg"].shape] -= 1
+        if state["exp_avg"].shape != state["exp_avg_sq"].shape or state["step"].numel() != 1 or not state["step"] > 0:
+            raise ValueError("optimizer_states hold moments of other shapes")
+    if min(left.values(), default=0) < 0:
+        raise ValueError("optimizer_states are those of another model")
 
 
-def _is_finite(value: Any) -> bool:
-    return (
-        bool(torch.isfinite(value).all())
-        if isinstance(value, Tensor)
-        else type(value) in (int, float) and math.isfinite(value)
-    )
+def _check_schedules(saved: Mapping[str, Any]) -> None:
+    """Of as many learning rates as the optimizer has groups."""
+    groups = len(saved["optimizer_states"][0]["param_groups"])
+    for schedule in _part(saved, "lr_schedulers", list):
+        for key in ("base_lrs", "_last_lr"):
+            rates = _part(schedule, key, list)
+            if len(rates) != groups or not all(_alike(rate, 0.0) for rate in rates):
+                raise ValueError(f"{key} of lr_schedulers holds no {groups} numbers")
+        if _part(schedule, "lr_lambdas", list) != [None] * groups:
+            raise ValueError("lr_lambdas of lr_schedulers hold something else")
+        _check_counts(schedule, ("last_epoch", "_step_count"))
+
+
+def _alike(value: Any, ours: Any) -> bool:
+    """Whether a value has the type of ours, and is finite if it is a number."""
+    if isinstance(ours, float):
+        return type(value) in (int, float) and math.isfinite(value) and abs(value) < MOST
+    if isinstance(ours, tuple):
+        return isinstance(value, (tuple, list)) and len(value) == len(ours) and all(map(_alike, value, ours))
+    return type(value) is type(ours) and (not isinstance(ours, bool) or value == ours)
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, Tensor) and bool(torch.isfinite(value).all())
 
 
 def _part(saved: Any, key: str, kind: type) -> Any:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import Logger
@@ -181,6 +182,8 @@ def _run(trainer: Trainer, module: TrainingModule, data: SequenceDataModule, che
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+    except MisconfigurationException as error:  # Lightning's word for options that do not go together
+        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     except SIGTERMException:  # Lightning's own exit code for it is 0, as if the training were done
         raise SystemExit(128 + signal.SIGTERM) from None
     except SystemExit as stop:
