@@ -106,14 +106,28 @@ _NEEDED = (
     *("data.context_len", "data.sequence_len", "data.window_len", "data.train_stride", "data.test_stride"),
     *("data.split_fractions", "data.skip_short", "evaluate.metric_window", "evaluate.batch_size"),
 )
+# Null by default, which says nothing of what may replace it.
+_NULLABLE: dict[str, tuple[type, str]] = {
+    "data.name": (str, "text"),
+    "data.path": (str, "text"),
+    "data.columns": (dict, "several keys"),
+    "data.size": (str, "text"),
+    "data.seed": (int, "a whole number"),
+    "train.patience": (int, "a whole number"),
+    "trainer.accelerator": (str, "text"),
+}
 
 
 def check_needed(config: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Refuse a configuration that lacks a value it cannot do without; null is none.
+    """Refuse a configuration that lacks a value it cannot do without, or has one of another type than it may have.
 
     Raises:
         UserError: naming the key.
     """
+    for key, (kind, words) in _NULLABLE.items():
+        value = select(config, key)
+        if value is not None and type(value) is not kind:
+            raise UserError(f"{key} must be {words} or null, got {value!r}")
     for key in _NEEDED:
         if select(config, key) is None:
             raise UserError(f"{key} is missing or null; give it a value")

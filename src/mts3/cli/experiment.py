@@ -8,6 +8,7 @@ from typing import Any
 from mts3.cli.report import note
 from mts3.data import Dataset, SequenceDataset, fit_normalizer, leave_out_short, load_dataset, split
 from mts3.errors import UserError
+from mts3.models.unbuilt import memory_bytes
 from mts3.normalizer import Normalizer
 from mts3.train.randomness import check_seed
 
@@ -51,6 +52,12 @@ def load_experiment(config: dict[str, Any], normalizer: Normalizer | None = None
     dataset, left_out = leave_out_short(dataset, min_length, data["skip_short"])
     if left_out:
         note(f"left out {left_out} trajectories shorter than {min_length} rows")
+    step_bytes = 4 * (dataset.obs_dim + dataset.action_dim)
+    if sequence_len * step_bytes > memory_bytes():
+        raise UserError(
+            f"data.sequence_len={sequence_len}: one sequence would not fit into the memory of this machine; choose a "
+            "smaller one"
+        )
     parts = split(dataset, config["split_seed"], data["split_fractions"], min_length)
     if normalizer is None:
         normalizer, constant = fit_normalizer(parts.train, dataset.obs_names, dataset.action_names, dataset.image_shape)
