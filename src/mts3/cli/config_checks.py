@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mts3.cli.config import check_needed, check_types, default_config, typed
+from mts3.cli.config import check_types, default_config, typed
+from mts3.cli.needed import check_needed
 from mts3.cli.process import AUTO
 from mts3.errors import UserError
 
