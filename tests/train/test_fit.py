@@ -221,3 +221,20 @@ def test_the_users_mistakes_are_one_line_each(tmp_path: Path, options: dict, mes
     with pytest.raises(UserError, match=message) as caught:
         short_fit(tmp_path, model=small_model(), **options)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"max_steps": 0}, "trainer.max_steps must be a whole number >= 1, got 0"),
+        ({"max_epochs": 10**30}, "trainer.max_epochs must be a whole number >= 1"),
+        ({"accumulate_grad_batches": 0}, "trainer.accumulate_grad_batches must be a whole number >= 1"),
+        ({"accumulate_grad_batches": None}, "trainer.accumulate_grad_batches must be a whole number >= 1"),
+        ({"check_val_every_n_epoch": 0}, "trainer.check_val_every_n_epoch must be a whole number >= 1"),
+        ({"val_check_interval": 0}, "trainer.val_check_interval=0 never validates"),
+        ({"val_check_interval": 99}, "trainer: .val_check_interval. .99. must be less than or equal"),
+    ],
+)
+def test_what_lightning_takes_and_cannot_use_is_one_line(tmp_path: Path, option: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        short_fit(tmp_path, trainer=option)

@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mts3.cli.needed import check_needed
 from mts3.cli.overrides import parse
 from mts3.data.published import how_to_get
 from mts3.errors import UserError, unknown_name
@@ -98,39 +99,6 @@ def typed(defaults: dict[str, Any]) -> dict[str, Any]:
 def default_config() -> dict[str, Any]:
     """Every key with the value it has where nothing is asked for."""
     return _defaults(())
-
-
-# Neither missing nor null: what every command that has a configuration looks at.
-_NEEDED = (
-    *("seed", "split_seed", "name", "label", "resume", "overwrite", "backend", "model.name", "logger.name"),
-    *("data.context_len", "data.sequence_len", "data.window_len", "data.train_stride", "data.test_stride"),
-    *("data.split_fractions", "data.skip_short", "evaluate.metric_window", "evaluate.batch_size"),
-)
-
-
-def check_needed(config: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Refuse a configuration that lacks a value it cannot do without; null is none.
-
-    Raises:
-        UserError: naming the key.
-    """
-    for key in _NEEDED:
-        if select(config, key) is None:
-            raise UserError(f"{key} is missing or null; give it a value")
-    for name, value in config["train"].items():
-        if name not in defaults["train"]:
-            raise unknown_name("option", f"train.{name}", [f"train.{known}" for known in defaults["train"]])
-        if value is None and defaults["train"][name] is not None:
-            raise UserError(f"train.{name} is null; give it a value")
-
-
-def select(config: dict[str, Any], key: str) -> Any:
-    """The value of "section.name" or of "name"; None where there is none."""
-    section, _, name = key.partition(".")
-    value = config.get(section)
-    if not name:
-        return value
-    return value.get(name) if isinstance(value, dict) else None
 
 
 def _check_name(name: str | None) -> None:

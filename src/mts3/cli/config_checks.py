@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from mts3.cli.config import check_needed, check_types, default_config, select, typed
+from mts3.cli.config import check_types, default_config, typed
+from mts3.cli.needed import check_needed
 from mts3.cli.process import AUTO
 from mts3.errors import UserError
 
 _SECTIONS = ("data", "model", "train", "trainer", "logger", "evaluate")
 _PRESENT = ("data.name", "data.path", "data.columns", "trainer.accelerator", "train.target")
-_NULLABLE: dict[str, tuple[type, str]] = {
-    "data.name": (str, "text"),
-    "data.path": (str, "text"),
-    "data.columns": (dict, "several keys"),
-    "data.size": (str, "text"),
-    "data.seed": (int, "a whole number"),
-    "train.patience": (int, "a whole number"),
-    "trainer.accelerator": (str, "text"),
-}
 _LATER = {"backend": AUTO, "threads": AUTO, "overwrite": False, "resume": False}  # a run of an earlier version has none
 
 
@@ -40,10 +32,6 @@ def checked_config(config: Any) -> dict[str, Any]:
     for key in _PRESENT:
         if key.partition(".")[2] not in config[key.partition(".")[0]]:
             raise UserError(f"{key} is missing")
-    for key, (kind, words) in _NULLABLE.items():
-        value = select(config, key)
-        if value is not None and type(value) is not kind:
-            raise UserError(f"{key} must be {words} or null, got {value!r}")
     for section in ("model", "trainer", "logger"):  # these become names of arguments
         if not all(isinstance(name, str) for name in config[section]):
             raise UserError(f"{section} has a key that is no text")

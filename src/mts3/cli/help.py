@@ -26,12 +26,13 @@ Train a model, evaluate it on the test part, and write a run folder: config.yaml
   backend=auto|triton|fused|associative|reference
                               what filters over time (default auto: the fastest that can)
   threads=auto|N              CPU threads (default auto: one, or more where a few timed steps say that they are faster)
-  resume=true                 continue from last.ckpt in hydra.run.dir, repeating the options it was started with
-  overwrite=true              replace the run in hydra.run.dir
+  resume=true                 continue the run in hydra.run.dir from its last.ckpt, with its own options
+  overwrite=true              replace the run in hydra.run.dir; files that no run wrote stay
   hydra.run.dir=DIR           the run folder (default runs/DATA-MODEL-seedN)
   -m, --multirun              run every combination of comma-separated values, as in data=pam,soil seed=0,1,2
 
 example: mts3 train data=tiago seed=1 trainer.max_epochs=20 hydra.run.dir=runs/first
+         mts3 train resume=true hydra.run.dir=runs/first trainer.max_epochs=40
 """
 _EVALUATE = """\
 usage: mts3 evaluate run=DIR [data=NAME|data.path=FILE] [output=DIR] [key=value ...]

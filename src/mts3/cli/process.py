@@ -18,8 +18,10 @@ def set_threads(threads: int | str | None) -> None:
     """
     if threads is None:
         return
-    if isinstance(threads, bool) or (threads != AUTO and not (isinstance(threads, int) and 1 <= threads <= MOST)):
-        raise UserError(f"threads must be auto, a whole number from 1 to {MOST} or null, got {threads}")
+    if isinstance(threads, bool) or (threads != AUTO and not (isinstance(threads, int) and threads >= 1)):
+        raise UserError(f"threads must be auto, a whole number >= 1 or null, got {threads}")
+    if isinstance(threads, int) and threads > MOST:
+        raise UserError(f"threads must be at most {MOST}, got {threads}")
     torch.set_num_threads(1 if isinstance(threads, str) else threads)
 
 

@@ -29,10 +29,12 @@ class Unbuilt:
     Attributes:
         shapes: Of every tensor of its `state_dict`, with whether it holds floating point numbers.
         bytes: Of all of them together.
+        empty: A parameter without a number in it, if there is one: a size is 0.
     """
 
     shapes: dict[str, tuple[tuple[int, ...], bool]]
     bytes: int
+    empty: str | None
 
 
 def unbuilt(make: Callable[[], nn.Module]) -> Unbuilt:
@@ -57,7 +59,7 @@ def unbuilt(make: Callable[[], nn.Module]) -> Unbuilt:
     try:
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an odd size is about to be refused, or warned of when it is built
-            tensors = make().state_dict()
+            module = make()
     except (RuntimeError, ValueError, TypeError, OverflowError) as error:
         if "overflow" not in str(error).lower():
             raise
@@ -65,7 +67,10 @@ def unbuilt(make: Callable[[], nn.Module]) -> Unbuilt:
     finally:
         for hook in hooks:
             hook.remove()
-    return Unbuilt(shapes_of(tensors), sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()))
+    tensors = module.state_dict()
+    empty = next((name for name, parameter in module.named_parameters() if not parameter.numel()), None)
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
+    return Unbuilt(shapes_of(tensors), size, empty)
 
 
 def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...], bool]]:
@@ -74,12 +79,16 @@ def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[tuple[int, ...],
 
 
 def check_memory(make: Callable[[], nn.Module]) -> None:
-    """Refuse a model that this machine cannot hold, before anything is allocated.
+    """Refuse a model that this machine cannot hold, or with a size of 0, before anything is allocated.
 
     Raises:
-        ValueError: with the size it would have. Whatever `make` raises for arguments it refuses passes through.
+        ValueError: with the size it would have, or the parameter that would be empty. Whatever `make` raises for
+            arguments it refuses passes through.
     """
-    needed = unbuilt(make).bytes
+    model = unbuilt(make)
+    if model.empty:
+        raise ValueError(f"its {model.empty} would be empty; every size must be at least 1")
+    needed = model.bytes
     if 2 * needed > memory_bytes():  # training keeps a moving average of the weights beside them
         raise ValueError(
             f"its parameters and their moving average would take {_words(2 * needed)}, this machine has "

@@ -35,6 +35,9 @@ from mts3.train.run_folder import AtomicCheckpointIO, RunFolder
 if TYPE_CHECKING:
     from mts3.models import WorldModel
 
+# Options of the trainer that are whole numbers, and the least; -1 stands for no limit.
+_NUMBERS = {"max_epochs": -1, "max_steps": -1, "accumulate_grad_batches": 1, "check_val_every_n_epoch": 1}
+
 
 def fit(
     model: WorldModel,
@@ -171,6 +174,7 @@ def _build_trainer(options: dict[str, Any], callbacks: list[Callback], loggers: 
     for name in options:
         if name not in known:
             raise unknown_name("option of trainer", name, known)
+    _check_numbers(options)
     try:
         return Trainer(**defaults | options | ours)
     except Exception as error:  # Lightning checks its arguments with many kinds of error, assertions among them
@@ -178,11 +182,33 @@ def _build_trainer(options: dict[str, Any], callbacks: list[Callback], loggers: 
         raise UserError(f"trainer: {reason}") from error
 
 
+def _check_numbers(options: dict[str, Any]) -> None:
+    """What Lightning takes and then divides by, or with which it trains nothing.
+
+    Raises:
+        UserError: naming the option.
+    """
+    for name, least in _NUMBERS.items():
+        value = options.get(name)
+        if name not in options or (value is None and name != "accumulate_grad_batches"):
+            continue
+        if type(value) is not int or not (least <= value < 2**62) or value == 0:
+            raise UserError(f"trainer.{name} must be a whole number >= 1, got {value!r}")
+    if options.get("val_check_interval") == 0:
+        raise UserError(
+            "trainer.val_check_interval=0 never validates: give a number of batches, or a share of an epoch"
+        )
+
+
 def _run(trainer: Trainer, module: TrainingModule, data: SequenceDataModule, checkpoint: Path | None) -> None:
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
     except MisconfigurationException as error:  # Lightning's word for options that do not go together
+        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
+    except ValueError as error:  # found out when the batches are counted
+        if "val_check_interval" not in str(error):
+            raise
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     except SIGTERMException:  # Lightning's own exit code for it is 0, as if the training were done
         raise SystemExit(128 + signal.SIGTERM) from None
