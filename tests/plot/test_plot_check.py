@@ -12,7 +12,7 @@ from mts3.data.findings import KINDS
 from mts3.data.raw import RawRecording, RawTrajectory
 from mts3.errors import UserError
 from mts3.plot import style
-from mts3.plot.check import COLOURS, OPACITY, plot_check
+from mts3.plot.check import COLOURS, OPACITY, _line, plot_check
 
 
 @pytest.fixture
@@ -125,3 +125,10 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
         plot_check(_checked(_walks(1, 100)), tmp_path / "file" / "flaws.png")
+
+
+def test_times_that_repeat_do_not_break_the_line():
+    time = np.repeat(np.arange(20.0), 5)
+    axes = style.new_figure(4, 2).subplots()
+    _line(axes, np.repeat(np.arange(20.0) % 3, 5), time)
+    assert not np.isnan(axes.lines[0].get_ydata()).any()

@@ -158,7 +158,7 @@ def _strip(axes: Axes, strip: str, values: np.ndarray, time: np.ndarray, found: 
         axes.set_ylabel("s", fontsize=style.SMALL, color=style.INK)
     else:
         _line(axes, values, time)
-    step = float(np.median(np.diff(time)))
+    step = usual_step(time)
     least = LEAST_MARK * float(np.ptp(time))
     for finding in found:
         for first, end in finding.rows:
@@ -194,7 +194,7 @@ def _detail(axes: Axes, strip: str, values: np.ndarray, found: list[Finding]) ->
 
 def _line(axes: Axes, values: np.ndarray, time: np.ndarray) -> None:
     # The line breaks where rows are missing in time.
-    jumps = np.flatnonzero(np.diff(time) > GAP_STEPS * np.median(np.diff(time))) + 1
+    jumps = np.flatnonzero(np.diff(time) > GAP_STEPS * usual_step(time)) + 1
     values, time = np.insert(values, jumps, np.nan), np.insert(time, jumps, time[jumps])
     rows, drawn = thin(values)
     axes.plot(time[rows], drawn, color=style.INK, linewidth=0.8)
