@@ -51,7 +51,8 @@ def _read(values, name="t", unit="", **mapping):
         (1664374975 + ROWS * 60, 60.0, "seconds since 1970"),
         (1664374975.25 + ROWS / 50, 0.02, "seconds since 1970"),
         (45000.0 + ROWS / 1440 / 24, 2.5, "days, as spreadsheets"),
-        (45000.0 + ROWS / 24, 3600.0, "days, as spreadsheets"),
+        (45000.0 + ROWS * 420 / 86400, 420.0, "days, as spreadsheets"),
+        (45000.0 + ROWS / 30, 1 / 30, "taken for seconds"),
         (739000.0 + ROWS / 86400, 1.0, "days, as spreadsheets and MATLAB"),
         (2460000.5 + ROWS / 1440, 60.0, "days"),
         (200 * ROWS, 200.0, "taken for seconds (time_unit=ms"),
@@ -131,7 +132,9 @@ def test_a_unit_that_is_said_is_obeyed(unit):
         (12345678901234 + ROWS * 10**7, "t", "starts with 12345678901234, too large for seconds, .* time_unit=s, ms"),
         (1664374975506 + 200 * ROWS, "t_s", "too large for seconds"),
         (1664374975 + 10**4 * ROWS, "t", "could be seconds since 1970, or count from another start"),
-        (np.round(45000 + ROWS / 1440, 5), "t", "could count in days or in seconds: .*time_unit"),
+        (45000.25 + ROWS / 24, "t", "could count in days, a row every 3600 s, or in seconds: .*time_unit"),
+        (np.round(45000.25 + ROWS / 24, 6), "t", "could count in days, a row every 3600.* s, or in seconds"),
+        (np.round(45000.25 + ROWS / 144, 4), "t", "could count in days, a row every 600.* s, or in seconds"),
     ],
 )
 def test_numbers_that_could_count_in_several_units_are_refused(stamps, name, words):
@@ -396,3 +399,17 @@ def test_times_rounded_to_whole_seconds_stand_in_nine_and_eleven_rows_in_turn(tm
         UserError, match=r"each time stands in about 10\.\d+ rows: .* give sample_time=0\.\d+ without time="
     ):
         load_dataset(None, path, {"obs": "x", "time": "t"})
+
+
+@pytest.mark.parametrize(
+    ("stamps", "step", "words"),
+    [
+        (np.round(45000 + ROWS / 86400, 6), 1.0, "days, as spreadsheets"),
+        (np.round(45000 + ROWS / 1440, 5), 60.0, "days, as spreadsheets"),
+        (np.round(45000 + ROWS / 60, 6), 1 / 60, "taken for seconds"),
+    ],
+)
+def test_digits_that_were_rounded_away_do_not_hide_what_times_count_in(stamps, step, words):
+    times = _read(stamps)
+    assert words in times.written.words
+    assert (times.seconds[-1] - times.seconds[0]) / (N - 1) == pytest.approx(step, rel=1e-3)

@@ -22,6 +22,8 @@ DAYS = (30_000, 80_000), (710_000, 770_000), (2_440_000, 2_490_000)
 # 20240131, 202401311259 and 20240131125900 by their number of digits.
 CALENDAR = {8: "YYYYMMDD", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS"}
 YEARS = 1900, 2100
+# Seconds between the rows of logs that count in days.
+INTERVALS = (60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200)
 # Steps of a clock in seconds that has run for a day are no shorter.
 SHORTEST = 1e-3
 ADVICE = "say what it counts in with time_unit=s, ms, us, ns, min, h or d (mts3 train: data.columns.time_unit=ms)"
@@ -138,27 +140,47 @@ def _as_large_as_days(known: np.ndarray) -> bool:
 
 
 def _are_days(known: np.ndarray, name: str, path: Path) -> bool:
-    """Whether numbers as large as days since 1900, say, are days: their steps are round in seconds, not in days.
+    """Whether numbers as large as days since 1900, say, are days.
 
-    A clock in seconds that runs since yesterday is as large.
+    A clock in seconds that runs since yesterday is as large. Its steps are round in seconds, as 0.02, or it counts so
+    many a second, as 30; those of days are round in seconds once they are multiplied, as those of an hour.
+
+    Raises:
+        UserError: where both may be meant, as by an hour and by 24 a second.
     """
-    step = _step(known)
-    if not _as_large_as_days(known) or step == 0 or step >= 1:
+    step, noise = _fine_step(known)
+    if not _as_large_as_days(known) or step == 0 or step >= 1 or _round(step, noise):
         return False
-    if not _round(step, known) and _round(step * DAY, known * float(DAY)):
+    seconds, rate = step * DAY, 1 / step
+    usual = any(abs(seconds - interval) <= max(noise * DAY, 1e-6 * interval) for interval in INTERVALS)
+    frames = abs(rate - round(rate)) <= max(noise * rate**2, 1e-6 * rate)
+    if step < SHORTEST and _round(seconds, noise * DAY):
         return True
-    if step >= SHORTEST:
-        return False
-    raise UserError(
-        f"time column '{name}' of {path} starts with {known[0]:.12g} and goes on by {step:.6g}; it could count in days "
-        f"or in seconds: {ADVICE}"
-    )
+    if step < SHORTEST or usual:
+        raise UserError(
+            f"time column '{name}' of {path} starts with {known[0]:.12g} and goes on by {step:.6g}; it could count in "
+            f"days, a row every {seconds:.6g} s, or in seconds: {ADVICE}"
+        )
+    return not frames and _round(seconds, noise * DAY)
 
 
-def _round(step: float, known: np.ndarray) -> bool:
-    """Whether a step has at most three digits, up to the last digits of the numbers it was taken from."""
+def _fine_step(known: np.ndarray) -> tuple[float, float]:
+    """The step of regular numbers, span over count, and how far it may be off: by their last digits, as written."""
+    step, count = _step(known), len(known) - 1
+    if step == 0:
+        return 0.0, 0.0
+    digits = next((d for d in range(16) if (np.round(known, d) == known).all()), None)
+    written = 0.0 if digits is None else 10.0**-digits
+    exact = 4 * float(np.spacing(np.abs(known).max()))
+    apart = np.diff(known.astype(np.float64))
+    if (np.abs(apart - step) <= 1.01 * written + exact).all():
+        return float(known[-1] - known[0]) / count, written / count + exact
+    return step, exact
+
+
+def _round(step: float, noise: float) -> bool:
+    """Whether a step has at most three digits, up to what it may be off by."""
     digits = 10.0 ** (np.floor(np.log10(step)) - 2)
-    noise = 4 * float(np.spacing(np.abs(known).max()))
     return abs(step / digits - round(step / digits)) * digits <= noise + 1e-9 * step
 
 
