@@ -19,6 +19,8 @@ CLEARLY = 0.75
 # An action that follows from the observation of its own row, leaving less than this share of what the row before
 # leaves, comes from a controller: it then tells of the change before it, and stands where it belongs.
 FEEDBACK = 0.8
+# Of the standard deviation of a channel: what is explained up to so little is explained wholly.
+ROUNDING = 1e-6
 
 
 def action_flaws(recording: RawRecording, codes: Sequence[Sequence[float]]) -> list[Finding]:
@@ -74,7 +76,9 @@ def rows_late(trajectories: Sequence[RawTrajectory], codes: Sequence[Sequence[fl
         return None
     history, change = [h[whole] for h in history], change[whole]
     own, *late = (_left(np.concatenate([*history, action[whole]], axis=1), change) for action in moved)
-    ratios = [left / np.maximum(own, np.finfo(float).tiny) for left in late]
+    # Channels that stand still, or that their past explains wholly, tell nothing.
+    floor = np.maximum(ROUNDING * history[0].std(0), np.finfo(np.float32).tiny) ** 2
+    ratios = [np.maximum(left, floor) / np.maximum(own, floor) for left in late]
     best = int(np.argmin([ratio.min() for ratio in ratios]))
     if ratios[best].min() > CLEARLY or ratios[best].max() > 1 / CLEARLY:
         return None
