@@ -1,5 +1,7 @@
 """What a time column counts in: recognised, said or refused; dates as loggers write them; what repeats and why."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -396,3 +398,19 @@ def test_times_rounded_to_whole_seconds_stand_in_nine_and_eleven_rows_in_turn(tm
         UserError, match=r"each time stands in about 10\.\d+ rows: .* give sample_time=0\.\d+ without time="
     ):
         load_dataset(None, path, {"obs": "x", "time": "t"})
+
+
+@pytest.mark.parametrize("step", [0.001, 1 / 15, 1 / 30, 1 / 60, 1 / 90])
+@pytest.mark.parametrize("jitter", [0.0, 0.02])
+def test_seconds_since_midnight_are_no_days(step, jitter):
+    shaken = jitter * np.random.default_rng(0).uniform(-1, 1, 200)
+    times = 54_000 + step * (np.arange(200) + shaken)
+    read = seconds([times], Columns(time=("t",)), Path("x.csv")).seconds
+    np.testing.assert_allclose(np.diff(read), np.diff(times), atol=1e-10)
+
+
+@pytest.mark.parametrize("step", [1800, 3600])
+def test_seconds_since_1970_a_little_off_whole_minutes_are_read(step):
+    times = 1_714_564_800 + step * np.arange(100) + np.random.default_rng(0).uniform(-2, 2, 100)
+    read = seconds([times], Columns(time=("t",)), Path("x.csv")).seconds
+    np.testing.assert_allclose(read, times - times[0], atol=1e-6)

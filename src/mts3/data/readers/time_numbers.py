@@ -22,8 +22,12 @@ DAYS = (30_000, 80_000), (710_000, 770_000), (2_440_000, 2_490_000)
 # 20240131, 202401311259 and 20240131125900 by their number of digits.
 CALENDAR = {8: "YYYYMMDD", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS"}
 YEARS = 1900, 2100
+# Rows a second of cameras; as rows a day they would be 96, 48, 24 and 16 minutes apart, as nothing is.
+FRAME_RATES = 15, 30, 60, 90
 # Steps of a clock in seconds that has run for a day are no shorter.
 SHORTEST = 1e-3
+# Minutes by which a clock that jitters may leave whole ones; steps of 1000, 2000 or 1024 are further away.
+NEAR_MINUTES = 0.05
 ADVICE = "say what it counts in with time_unit=s, ms, us, ns, min, h or d (mts3 train: data.columns.time_unit=ms)"
 
 
@@ -116,7 +120,7 @@ def _refuse_unlikely(known: np.ndarray, unit: str, name: str, path: Path) -> Non
     step = _step(known) * TIME_UNITS[unit]
     apart = np.abs(np.diff(known)) * TIME_UNITS[unit]
     regular = 2 * np.count_nonzero(np.abs(apart - step) <= TIME_TOLERANCE * step) >= len(apart)
-    if step >= 1000 and regular and abs(step / 60 - round(step / 60)) > 1e-6:
+    if step >= 1000 and regular and abs(step / 60 - round(step / 60)) > NEAR_MINUTES:
         raise UserError(
             f"time column '{name}' of {path} starts with {known[0]:.20g} and goes on by {_step(known):.6g}; it could "
             f"be {IN_WORDS[unit]} since 1970, or count from another start in another unit: {ADVICE}"
@@ -145,9 +149,10 @@ def _are_days(known: np.ndarray, name: str, path: Path) -> bool:
     step = _step(known)
     if not _as_large_as_days(known) or step == 0 or step >= 1:
         return False
-    if not _round(step, known) and _round(step * DAY, known * float(DAY)):
+    frames = any(abs(step * rate - 1) < 1e-6 for rate in FRAME_RATES)
+    if not frames and not _round(step, known) and _round(step * DAY, known * float(DAY)):
         return True
-    if step >= SHORTEST:
+    if step >= (1 - TIME_TOLERANCE) * SHORTEST:
         return False
     raise UserError(
         f"time column '{name}' of {path} starts with {known[0]:.12g} and goes on by {step:.6g}; it could count in days "
