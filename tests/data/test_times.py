@@ -1,5 +1,7 @@
 """What a time column counts in: recognised, said or refused; dates as loggers write them; what repeats and why."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -413,3 +415,19 @@ def test_digits_that_were_rounded_away_do_not_hide_what_times_count_in(stamps, s
     times = _read(stamps)
     assert words in times.written.words
     assert (times.seconds[-1] - times.seconds[0]) / (N - 1) == pytest.approx(step, rel=1e-3)
+
+
+@pytest.mark.parametrize("step", [0.001, 1 / 15, 1 / 30, 1 / 60, 1 / 90])
+@pytest.mark.parametrize("jitter", [0.0, 0.02])
+def test_seconds_since_midnight_are_no_days(step, jitter):
+    shaken = jitter * np.random.default_rng(0).uniform(-1, 1, 200)
+    times = 54_000 + step * (np.arange(200) + shaken)
+    read = seconds([times], Columns(time=("t",)), Path("x.csv")).seconds
+    np.testing.assert_allclose(np.diff(read), np.diff(times), atol=1e-10)
+
+
+@pytest.mark.parametrize("step", [1800, 3600])
+def test_seconds_since_1970_a_little_off_whole_minutes_are_read(step):
+    times = 1_714_564_800 + step * np.arange(100) + np.random.default_rng(0).uniform(-2, 2, 100)
+    read = seconds([times], Columns(time=("t",)), Path("x.csv")).seconds
+    np.testing.assert_allclose(read, times - times[0], atol=1e-6)

@@ -16,6 +16,8 @@ LAGS, LATE = 3, (1, 2, 3)
 # Late is what explains the change of some channel with less than this share of the variance that the action of its own
 # row leaves, and no channel worse.
 CLEARLY = 0.75
+# Actions that their own past foretells but for this share of their variance, as waves, are alike in neighbouring rows.
+SMOOTH = 0.001
 # An action that follows from the observation of its own row, leaving less than this share of what the row before
 # leaves, comes from a controller: it then tells of the change before it, and stands where it belongs.
 FEEDBACK = 0.8
@@ -73,6 +75,9 @@ def rows_late(trajectories: Sequence[RawTrajectory], codes: Sequence[Sequence[fl
     moved = [acting[rows + shift] for shift in (0, *LATE)]
     whole = np.isfinite(np.concatenate([*history, change, *moved], axis=1)).all(1)
     if whole.sum() < ROWS_PER_UNKNOWN * unknowns:
+        return None
+    past = np.concatenate([acting[rows - 1], acting[rows - 2]], axis=1)[whole]
+    if (_left(past, acting[rows][whole]) <= SMOOTH * acting[rows][whole].var(0)).all():
         return None
     history, change = [h[whole] for h in history], change[whole]
     own, *late = (_left(np.concatenate([*history, action[whole]], axis=1), change) for action in moved)

@@ -26,6 +26,8 @@ YEARS = 1900, 2100
 INTERVALS = (60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200)
 # Steps of a clock in seconds that has run for a day are no shorter.
 SHORTEST = 1e-3
+# Minutes by which a clock that jitters may leave whole ones; steps of 1000, 2000 or 1024 are further away.
+NEAR_MINUTES = 0.05
 ADVICE = "say what it counts in with time_unit=s, ms, us, ns, min, h or d (mts3 train: data.columns.time_unit=ms)"
 
 
@@ -118,7 +120,7 @@ def _refuse_unlikely(known: np.ndarray, unit: str, name: str, path: Path) -> Non
     step = _step(known) * TIME_UNITS[unit]
     apart = np.abs(np.diff(known)) * TIME_UNITS[unit]
     regular = 2 * np.count_nonzero(np.abs(apart - step) <= TIME_TOLERANCE * step) >= len(apart)
-    if step >= 1000 and regular and abs(step / 60 - round(step / 60)) > 1e-6:
+    if step >= 1000 and regular and abs(step / 60 - round(step / 60)) > NEAR_MINUTES:
         raise UserError(
             f"time column '{name}' of {path} starts with {known[0]:.20g} and goes on by {_step(known):.6g}; it could "
             f"be {IN_WORDS[unit]} since 1970, or count from another start in another unit: {ADVICE}"
@@ -154,9 +156,10 @@ def _are_days(known: np.ndarray, name: str, path: Path) -> bool:
     seconds, rate = step * DAY, 1 / step
     usual = any(abs(seconds - interval) <= max(noise * DAY, 1e-6 * interval) for interval in INTERVALS)
     frames = abs(rate - round(rate)) <= max(noise * rate**2, 1e-6 * rate)
-    if step < SHORTEST and _round(seconds, noise * DAY):
+    short = step < (1 - TIME_TOLERANCE) * SHORTEST
+    if short and _round(seconds, noise * DAY):
         return True
-    if step < SHORTEST or usual:
+    if short or usual:
         raise UserError(
             f"time column '{name}' of {path} starts with {known[0]:.12g} and goes on by {step:.6g}; it could count in "
             f"days, a row every {seconds:.6g} s, or in seconds: {ADVICE}"
