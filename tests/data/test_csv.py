@@ -287,7 +287,7 @@ def test_lines_above_the_names_and_columns_of_words_say_what_to_do(tmp_path):
     path.write_text('"TOA5","CR1000"\n"T","air","rain"\n1,2,3\n')
     with pytest.raises(
         UserError,
-        match=r"line 3, has 3 cells in data row 1; .*: delete lines above the names, or put cells that hold commas in quotes$",
+        match=r"line 3, has 3 cells in data row 1; .*: delete lines above .* that hold commas in quotes$",
     ):
         load_dataset("file", path, {"obs": ["air"], "time": "T"})
     path.write_text("air,rain\nDeg C,mm\nAvg,Tot\n1,2\n3,4\n")
