@@ -279,3 +279,31 @@ def test_the_time_grows_with_the_columns_and_not_with_their_square(tmp_path, cel
     seconds(100)
     few, many = (min(seconds(count) for _ in range(2)) for count in (2_000, 16_000))
     assert many < 30 * few  # 8 times as many; squared it would be 64
+
+
+def test_lines_above_the_names_and_columns_of_words_say_what_to_do(tmp_path):
+    # A weather station's logger: a line about itself, then names, units and kinds of mean.
+    path = tmp_path / "log.csv"
+    path.write_text('"TOA5","CR1000"\n"T","air","rain"\n1,2,3\n')
+    with pytest.raises(
+        UserError,
+        match=r"line 3, has 3 cells in data row 1; .*: delete lines above .* that hold commas in quotes$",
+    ):
+        load_dataset("file", path, {"obs": ["air"], "time": "T"})
+    path.write_text("air,rain\nDeg C,mm\nAvg,Tot\n1,2\n3,4\n")
+    with pytest.raises(UserError, match=r"'Deg C' in data row 1; .*; if the line is no step, delete it$"):
+        load_dataset("file", path, {"obs": ["air"]})
+    path.write_text("air,pump\n1,AUS\n2,EIN\n")
+    with pytest.raises(
+        UserError, match=r"'AUS' in data row 1; expected a number, and no row has one: leave the column"
+    ):
+        load_dataset("file", path, {"obs": ["pump"]})
+
+
+def test_rows_of_moved_actions_are_said_to_be_moved(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("obs_x,action_u\n1,\n2,5\n3,\n4,6\n")
+    with pytest.raises(
+        UserError, match=r"data row 2, channel 'action_u'; .*; actions are counted after action_shift=1"
+    ):
+        load_dataset("file", path, {"action_shift": 1})

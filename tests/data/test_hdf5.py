@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mts3.data import Columns
+from mts3.data import Columns, load_dataset
 from mts3.data.readers import read_with_notes
 from mts3.errors import UserError
 
@@ -269,3 +269,20 @@ def test_robomimic_with_demonstrations_missing_or_without_observations(tmp_path,
             del file[f"data/demo_{number}/obs"]
     with pytest.raises(UserError, match="dataset_states_to_obs"):
         _read(tmp_path / "x.hdf5")
+
+
+def test_arrays_of_one_axis_are_a_channel_each(tmp_path):
+    path = tmp_path / "buoy.nc"
+    with h5py.File(path, "w") as file:
+        file["sst"] = np.array([1, 2, 3, 4], np.int16)
+        file["sst"].attrs.update({"scale_factor": 0.5, "add_offset": 10.0, "units": "degC", "_FillValue": np.int16(3)})
+        file["wind"] = np.arange(4.0)
+        file["waves"] = np.arange(8.0).reshape(4, 2)
+    with pytest.raises(UserError, match=r"has no 'obs'; it has sst, waves, wind; say which are what with obs=\[NAME"):
+        load_dataset("file", path)
+    dataset = load_dataset("file", path, {"obs": ["sst", "waves"], "actions": ["wind"]})
+    assert dataset.obs_names == ("sst", "waves_0", "waves_1")
+    assert dataset.action_names == ("wind",)
+    assert dataset.obs_units == ("degC", "", "")
+    np.testing.assert_array_equal(dataset.trajectories[0].obs[:, 0], [10.5, 11.0, np.nan, 12.0])
+    np.testing.assert_array_equal(dataset.trajectories[0].actions[:, 0], [0.0, 1.0, 2.0, 3.0])

@@ -76,7 +76,7 @@ def test_a_presplit_file_is_physical_and_keeps_its_test_part(tmp_path, rng):
     [
         ({"speed": np.ones((5, 2))}, "no array 'obs'; it has speed"),
         ({}, "no array 'obs'; it has none"),
-        ({"obs": np.ones(5)}, r"shape \(5,\); expected \(T, channels\)"),
+        ({"obs": np.ones((1, 1, 5, 1))}, r"shape \(1, 1, 5, 1\); expected \(T,\), \(T, channels\)"),
         ({"obs": np.array([["a"], ["b"]])}, "'obs' .* of type <U1; expected numbers"),
         ({"obs": np.ones((5, 1), complex)}, "complex"),
         ({"obs": np.array([[None], [1.0]], dtype=object)}, "pickled objects, which could run code"),

@@ -72,8 +72,8 @@ example: mts3 benchmark data=[soil,tiago] model=[mts3,acrkn] seeds=3
 _DATA = """\
 usage: mts3 data list
        mts3 data make NAME [size=small] [seed=0] [output=FILE.npz]
-       mts3 data show NAME|FILE [output=PICTURE.png] [size=small] [seed=0]
-       mts3 data check NAME|FILE [output=PICTURE.png] [window_len=STEPS]
+       mts3 data show NAME|FILE [output=PICTURE.png] [size=small] [seed=0] [obs=[x,y] .. as of import]
+       mts3 data check NAME|FILE [output=PICTURE.png] [window_len=STEPS] [obs=[x,y] .. as of import]
        mts3 data import FILE.. output=FILE [obs=[x,y]] [actions=[u]] [time=t] [trajectory=episode]
        mts3 data record env=ID output=FILE.npz [policy=random] [episodes=N] [steps=N] [seed=N] [flatten=true]
                         [sample_time=SECONDS]

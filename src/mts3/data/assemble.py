@@ -18,7 +18,7 @@ from mts3.data.resolution import as_floats
 from mts3.data.row_account import merged_because, refuse_losses
 from mts3.data.sampling import agreed_step, common_step
 from mts3.data.stored import Rows
-from mts3.data.trajectory import Dataset, Trajectory, channels_called
+from mts3.data.trajectory import BadValue, Dataset, Trajectory, channels_called
 from mts3.errors import UserError
 
 
@@ -86,8 +86,11 @@ def assemble(
     except UserError as error:
         recording = RawRecording(path.stem, raw, obs_names, action_names, columns.sample_time)
         where = "" if str(path) in str(error) else f"{path}: "
+        # Those of actions are no longer rows of the file.
+        moved = isinstance(error, BadValue) and error.what.startswith("actions") and columns.action_shift
+        counted = f"; actions are counted after action_shift={columns.action_shift}" if moved else ""
         taken = raw[0].written.words
-        raise RefusedRows(f"{where}{error}", recording, (*notes, taken) if taken else notes) from error
+        raise RefusedRows(f"{where}{error}{counted}", recording, (*notes, taken) if taken else notes) from error
     return dataset, (*notes, *said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from mts3.data.alignment import aligned
 from mts3.data.assemble import assemble
-from mts3.data.columns import Columns
+from mts3.data.columns import EXAMPLE, Columns
 from mts3.data.readers.ends import ends_note, episode_ids, marks_notes
 from mts3.data.readers.reading import Reading, listed, refuse_marks, refuse_resampling, roles
 from mts3.data.readers.times import seconds
@@ -44,7 +45,7 @@ def arrays_reading(
     shapes: Mapping[str, tuple[int, ...]],
     units: Mapping[str, str] | None = None,
 ) -> Reading:
-    """Arrays of a user: (T, O), or (N, T, O) for N trajectories of one length.
+    """Arrays of a user: (T, O) or (T,), or (N, T, O) for N trajectories of one length.
 
     Actions may have a row less than the observations, or one more: actions[t] acts between obs[t] and obs[t+1], so that
     the row of the last observation acts on nothing, and one after it on less. Without a column of ids, rows (T, O) are
@@ -166,26 +167,27 @@ def _stacked(
 
 
 def _side_by_side(arrays: Mapping[str, Rows], keys: tuple[str, ...], path: Path) -> tuple[Rows, tuple[str, ...]]:
-    """The named arrays joined along their last axis, and a name a channel: KEY_0, KEY_1, ..."""
+    """The named arrays joined along their last axis, and a name a channel: KEY_0, KEY_1, ...; (T,) is one, KEY."""
     blocks: list[Rows] = []
     names: list[str] = []
     for key in keys:
         if key not in arrays:
             raise UserError(
-                f"{path} has no array '{key}'; it has {listed(list(arrays)) or 'none'}: name them with "
-                "data.columns.obs=NAME data.columns.actions=NAME"
+                f"{path} has no array '{key}'; it has {listed(list(arrays)) or 'none'}; say which are what with "
+                f"{EXAMPLE}"
             )
         block = arrays[key]
         if block.dtype.kind not in "fiub":
             raise UserError(f"array '{key}' of {path} is of type {block.dtype}; expected numbers")
-        if block.ndim not in (2, 3):
+        if block.ndim not in (1, 2, 3):
             raise UserError(
-                f"array '{key}' of {path} has shape {block.shape}; expected (T, channels) or (N, T, channels)"
+                f"array '{key}' of {path} has shape {block.shape}; expected (T,), (T, channels) or (N, T, channels)"
             )
+        names += [key] if block.ndim == 1 else [f"{key}_{i}" for i in range(block.shape[-1])]
+        block = np.asarray(block)[:, np.newaxis] if block.ndim == 1 else block
         if blocks and block.shape[:-1] != blocks[0].shape[:-1]:
             raise UserError(f"arrays '{keys[0]}' {blocks[0].shape} and '{key}' {block.shape} of {path} differ in rows")
         blocks.append(block)
-        names += [f"{key}_{i}" for i in range(block.shape[-1])]
     return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=-1)), tuple(names)
 
 
@@ -220,4 +222,4 @@ def _wide_note(obs: Rows, actions: Rows, path: Path) -> tuple[str, ...]:
 
 def _units(arrays: Mapping[str, Rows], keys: tuple[str, ...], units: Mapping[str, str]) -> tuple[str, ...]:
     """One a channel."""
-    return tuple(units.get(key, "") for key in keys for _ in range(arrays[key].shape[-1]))
+    return tuple(units.get(key, "") for key in keys for _ in range(math.prod(arrays[key].shape[1:][-1:])))

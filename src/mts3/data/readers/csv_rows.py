@@ -215,9 +215,11 @@ def _refuse_ragged(rows: CsvRows, path: Path) -> None:
     width = len(rows.header)
     for number, row in enumerate(rows.rows):
         if len(row) != width and (len(row) < width or any(cell.strip() for cell in row[width:])):
+            above = number == 0 and len(row) > width
+            advice = f"delete lines above the names, or put cells that hold {DELIMITERS[rows.delimiter]} in quotes"
             raise UserError(
                 f"{path}{rows.line(number)} has {len(row)} cells in data row {number + 1}; its header has {width} "
-                "columns"
+                f"columns: {advice if above else 'mend the line'}"
             )
 
 

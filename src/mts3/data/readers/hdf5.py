@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mts3.data.columns import Columns
+from mts3.data.columns import EXAMPLE, Columns
 from mts3.data.readers.arrays import arrays_reading, wanted_arrays
 from mts3.data.readers.ends import ENDS, ends_beside
 from mts3.data.readers.episodes import Episode, episodes_reading
@@ -58,6 +58,8 @@ def read(path: Path, columns: Columns) -> Reading:
 
 def _arrays(file: Any, path: Path, columns: Columns) -> Reading:
     obs, actions = wanted_arrays(file, columns)
+    if not columns.obs and len(file) and "obs" not in file:
+        raise UserError(f"{path} has no 'obs'; it has {listed(list(file))}; say which are what with {EXAMPLE}")
     extra = [name for name in (columns.reward, *columns.time, columns.trajectory) if name is not None]
     datasets = {name: _dataset(file, name, path) for name in (*obs, *actions, *extra)}
     shapes = all_shapes(file)

@@ -238,7 +238,14 @@ class _Column:
                 f"{where}; expected numbers with the decimal mark '{self.marks.decimal}', as other cells have it "
                 "or decimal= and thousands= say: write all of a column alike"
             )
+        if not any(map(is_written_number, _stripped(self.cells))):
+            return UserError(
+                f"{where}; expected a number, and no row has one: leave the column out, or write its words as "
+                "numbers, such as 1 and 0"
+            )
+        line = "; if the line is no step, delete it" if row == 0 else ""
         return UserError(
             f"{where}; expected a number, or an empty cell where nothing was observed: if it stands for that, say "
             f'missing=["{text}"] (mts3 train: data.columns.missing=["{text}"])'
+            f"{line}"
         )
