@@ -108,6 +108,18 @@ def test_channels_travel_with_the_model_and_meet_data_by_name(oscillator: Comman
     assert metrics(Path("order"))["per_dim"] == same["per_dim"]
 
 
+def test_a_table_that_nobody_mapped_is_read_by_the_names_the_model_knows(oscillator: Command) -> None:
+    mapping = ["obs=[x,v]", "actions=u", "time=t"]
+    assert oscillator("data", "import", "log.csv", "output=log.npz", *mapping).code == 0
+    assert oscillator("train", "data.path=log.npz", *TINY, "model=linear", "hydra.run.dir=npz", "logger=csv").code == 0
+    write_table(Path("other.csv"), "spare,u,v,t,x", seed=1)
+    assert oscillator("evaluate", "run=npz", "data.path=other.csv", "data.columns.time=t").code == 0
+    assert oscillator("evaluate", "run=run", "data.path=other.csv").code == 0
+    assert metrics(Path("npz/evaluate-other"))["per_dim"] == metrics(Path("run/evaluate-other"))["per_dim"]
+    refused = oscillator("evaluate", "run=npz", "data.path=other.csv")
+    assert "sampled every 1 s, the model was trained on 0.1 s; expected one rate: between its rows" in refused.err
+
+
 @pytest.mark.parametrize(
     ("columns", "step", "options", "message"),
     [

@@ -142,7 +142,7 @@ def test_every_format_trains_two_steps(mts3: Command, name: str) -> None:
     write(Path(name), *recording())
     done = mts3("train", f"data.path={name}", *columns, *TINY, *SHORT, *MODEL)
     assert done.code == 0
-    assert all(line.startswith("read: ") for line in besides_the_backend(done.err))
+    assert all(line.startswith("read ") for line in besides_the_backend(done.err))
     scores = json.loads(Path(f"runs/{Path(name).stem}-mts3-seed0/metrics.json").read_text())
     assert np.isfinite(scores["nrmse"])
     assert len(scores["per_dim"]) == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mts3.cli.reach import check_test, check_validation
@@ -18,6 +18,8 @@ from mts3.data import (
     matched,
     split,
 )
+from mts3.data.columns import Columns
+from mts3.data.load import FILE
 from mts3.data.spread import made_by_few_rows
 from mts3.errors import UserError
 from mts3.models import WorldModel
@@ -113,9 +115,9 @@ def _load(config: dict[str, Any], model: WorldModel | None) -> Dataset:
             f"and {sequence_len}: observe at least a window and leave steps to predict"
         )
     # Most presets have no size and no seed of the data.
-    dataset, notes = load_with_notes(data["name"], data["path"], data["columns"], data.get("size"), data.get("seed"))
+    dataset, notes = _read(data, model)
     for line in notes:
-        note(f"read: {line}")
+        note(f"read {dataset.name}: {line}")
     if model is not None:
         dataset = _for_model(dataset, model)
     min_length = context_len + 1  # at least one row after the context, to be predicted
@@ -123,6 +125,23 @@ def _load(config: dict[str, Any], model: WorldModel | None) -> Dataset:
     if left_out:
         note(f"left out {left_out} trajectories shorter than {min_length} rows")
     return dataset
+
+
+def _read(data: dict[str, Any], model: WorldModel | None) -> tuple[Dataset, tuple[str, ...]]:
+    """The data set and its reader's notes; a table that nobody has mapped is read by the names that the model knows."""
+    source = data["name"], data["path"]
+    try:
+        return load_with_notes(*source, data["columns"], data.get("size"), data.get("seed"))
+    except UserError:
+        mapping = Columns.parse(data["columns"])
+        if model is None or model.channels is None or mapping.obs or mapping.actions or data["name"] != FILE:
+            raise
+        mapping = replace(mapping, obs=model.channels.obs_names, actions=model.channels.action_names)
+        try:
+            return load_with_notes(*source, mapping)
+        except UserError as error:
+            # Of the two reasons that which is about this model.
+            raise UserError(f"{error} (columns are looked for by the names that the model knows)") from error
 
 
 def _for_model(dataset: Dataset, model: WorldModel) -> Dataset:

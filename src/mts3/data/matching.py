@@ -49,10 +49,16 @@ def matched(dataset: Dataset, channels: Channels, whose: str) -> tuple[Dataset, 
                 "it"
             )
     if not np.isclose(dataset.sample_time, channels.sample_time, rtol=RATE_TOLERANCE, atol=0.0):
+        how = (
+            f"resample it with resample=true sample_time={channels.sample_time:g} (mts3 train and evaluate: "
+            "data.columns.resample=true ..)"
+            if dataset.sample_time < channels.sample_time
+            else "between its rows nothing was measured, so that no repair helps; if its rate is wrong, say "
+            "sample_time=SECONDS or name its time column"
+        )
         raise UserError(
             f"'{dataset.name}' is sampled every {dataset.sample_time:g} s, {whose} {channels.sample_time:g} s; "
-            f"expected one rate: resample it with resample=true sample_time={channels.sample_time:g} (mts3 train and "
-            "evaluate: data.columns.resample=true ..)"
+            f"expected one rate: {how}"
         )
     if (dataset.obs_names, dataset.action_names) == (channels.obs_names, channels.action_names):
         return dataset, ()
