@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mts3.data import load_dataset, load_with_notes
+from mts3.data.check import check_file
 from mts3.errors import UserError
 
 pa = pytest.importorskip("pyarrow")
@@ -202,3 +203,17 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UserError, match=r'pip install "mts3\[data\]"'):
         load_dataset(None, path, MAPPING)
+
+
+@pytest.mark.parametrize("kind", ["in turn", "one after the other", "restarting"])
+def test_several_trajectories_that_nobody_told_apart_are_named(tmp_path, suffix, kind):
+    step, robots = 0.5 * np.arange(20), ["left"] * 20 + ["right"] * 20
+    times = np.concatenate([step, step + {"in turn": 0.05, "one after the other": 100.0, "restarting": 0.0}[kind]])
+    order = np.argsort(times, kind="stable") if kind == "in turn" else np.arange(40)
+    columns = {"t": times, "x": np.arange(40.0) % 7, "note": np.arange(40.0), "robot": np.array(robots)}
+    path = _write(tmp_path / f"log{suffix}", {name: column[order].tolist() for name, column in columns.items()})
+    mapping = {"obs": "x", "time": "t"}
+    with pytest.raises(UserError, match=r"several trajectories\? With trajectory=robot the times of each are regular"):
+        load_dataset(None, path, mapping)
+    assert len(load_dataset(None, path, mapping | {"trajectory": "robot"}).trajectories) == 2
+    assert "not used: note, robot" in check_file(path, mapping).notes

@@ -11,8 +11,10 @@ import numpy as np
 
 from mts3.data.assemble import assemble
 from mts3.data.columns import Columns, require
+from mts3.data.raw import RefusedRows
 from mts3.data.readers.cells import cells
 from mts3.data.readers.long_form import refuse_long_form
+from mts3.data.readers.mixed import telling_apart
 from mts3.data.readers.numeric import Writing, numbers
 from mts3.data.readers.reading import Reading, listed, roles
 from mts3.data.readers.times import seconds
@@ -74,33 +76,41 @@ def table_reading(path: Path, table: Table, columns: Columns) -> Reading:
             out[:, i] = found.values[name]
         return out
 
-    dataset, notes = assemble(
-        path,
-        block(obs_names),
-        block(action_names),
-        obs_names,
-        action_names,
-        columns,
-        ids=None
-        if columns.trajectory is None
-        else _ids(data[columns.trajectory], columns.trajectory, path, table.writing),
-        times=seconds([found.times[name] for name in columns.time], columns, path, table.units)
-        if columns.time
-        else None,
-        reward=None if columns.reward is None else found.values[columns.reward],
-    )
+    unused = [name for name in table.names if name not in wanted]
+    left_out = ((f"not used: {listed(unused)}",) if unused else ()) + table.notes + found.notes
+    times = None
+    if columns.time:
+        times = seconds([found.times[name] for name in columns.time], columns, path, table.units)
+    by = columns.trajectory
+    try:
+        dataset, notes = assemble(
+            path,
+            block(obs_names),
+            block(action_names),
+            obs_names,
+            action_names,
+            columns,
+            ids=None if by is None else _ids(data[by], by, path, table.writing),
+            times=times,
+            reward=None if columns.reward is None else found.values[columns.reward],
+        )
+    except RefusedRows as error:
+        apart = None if times is None or by is not None else telling_apart(times.seconds, unused, table.load)
+        hint = (
+            f"; or is it several trajectories? With trajectory={apart} the times of each are regular" if apart else ""
+        )
+        raise RefusedRows(f"{error}{hint}", error.recording, (*left_out, *error.notes)) from error
     if table.units:
         dataset = replace(
             dataset,
             obs_units=tuple(table.units.get(name, "") for name in obs_names),
             action_units=tuple(table.units.get(name, "") for name in action_names),
         )
-    unused = [name for name in table.names if name not in wanted]
     return Reading(
         dataset,
         table.format + found.format + table.more,
         roles(obs_names, action_names, columns.reward, columns.time, columns.trajectory),
-        (*((f"not used: {listed(unused)}",) if unused else ()), *table.notes, *found.notes, *notes),
+        (*left_out, *notes),
     )
 
 
