@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mts3.cli.overrides import parse
+from mts3.cli.overrides import OPEN, parse
 from mts3.data.published import how_to_get
 from mts3.errors import UserError, unknown_name
 
@@ -76,6 +76,7 @@ def composed(overrides: list[str]) -> Composed:
         folders = {key: _translated(lambda k=key: OmegaConf.select(full, k), defaults) for key in _FOLDERS}
         asked = [str(key) for key in full if key != "hydra"]
         config = plain(_translated(lambda: OmegaConf.masked_copy(full, asked), {}))
+    _check_known(config, defaults)
     check_types(config, typed(defaults))
     check_needed(config, defaults)
     _check_name(config["name"])
@@ -131,6 +132,14 @@ def select(config: dict[str, Any], key: str) -> Any:
     if not name:
         return value
     return value.get(name) if isinstance(value, dict) else None
+
+
+def _check_known(config: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Refuse a key that nothing reads; "+" puts any there."""
+    known = flat_keys(defaults)
+    for key in flat_keys(config):
+        if key not in known and not key.startswith(OPEN):
+            raise unknown_name("option", key, known)
 
 
 def _check_name(name: str | None) -> None:
@@ -218,6 +227,10 @@ def checked_choices(overrides: list[str]) -> list[str]:
             shown = text.lstrip("+")
             raise UserError(
                 f"{shown} names several values: add -m to run each of them, or write one list as KEY=[FIRST,SECOND]"
+            )
+        if override.package is not None:
+            raise UserError(
+                f"unknown option '{override.get_key_element()}': write {override.key_or_group}=NAME, without @"
             )
         if override.key_or_group in GROUPS:
             known, given = choices_of(override.key_or_group), str(override.value())
