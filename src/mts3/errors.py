@@ -22,6 +22,6 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> UserError:
         known: The names that exist.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(str(given), names, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"choose from: {', '.join(names)}."
     return UserError(f"unknown {kind} '{given}': {hint}")

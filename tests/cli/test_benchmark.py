@@ -139,6 +139,20 @@ def test_an_interrupted_run_is_continued(trained: Command) -> None:
     assert json.loads(scores.read_text())["nrmse"] == before["nrmse"]
 
 
+def test_an_interrupted_run_that_was_evaluated_is_continued_all_the_same(trained: Command) -> None:
+    scores = Path("runs", RUNS[0], "metrics.json")
+    whole = json.loads(scores.read_text())
+    scores.unlink()
+    outcome = trained("evaluate", f"run={scores.parent}")
+    assert outcome.err.splitlines() == [
+        f"the training of {scores.parent} has not come to its end: its best weights so far are evaluated"
+    ]
+    assert json.loads(scores.read_text())["gradient_steps"] is None
+    assert trained(*ONE).code == 0
+    again = json.loads(scores.read_text())
+    assert (again["gradient_steps"], again["nrmse"]) == (whole["gradient_steps"], whole["nrmse"])
+
+
 def test_overwrite_trains_all_again(trained: Command, fake: FakeTraining) -> None:
     assert trained(*BOTH, "overwrite=true").code == 0
     assert list(fake.configs) == RUNS

@@ -239,6 +239,7 @@ def test_sizes_and_seeds():
     [
         ("toy", {"size": "papr"}, "data set 'toy' has no size 'papr'; choose from: small, paper"),
         ("toy", {"seed": -1}, "seed of data set 'toy' is -1; expected a whole number >= 0"),
+        ("toy", {"seed": True}, "seed of data set 'toy' is True; expected a whole number >= 0"),
         ("toy", {"seed": "one"}, "seed of data set 'toy' is 'one'"),
         ("soil", {"size": "small"}, "data set 'soil' has no size and no seed.*generated have: .*toy"),
         (None, {"path": "x.npz", "seed": 1}, "a file has no size and no seed"),

@@ -106,3 +106,10 @@ def test_known_sets_are_listed_with_what_to_do_for_those_not_at_hand(tmp_path, m
     assert {name.split()[0] for name in known} == set(DATASETS)
     assert "data.path=FILE" in known["pam"]
     assert known["soil"].rows == 26304
+
+
+def test_one_file_is_not_taken_for_its_letters(tmp_path):
+    path = _csv(tmp_path / "log.csv")
+    for given in (path, str(path)):
+        with pytest.raises(UserError, match="expected a list of files"):
+            import_files(given, tmp_path / "all.npz")

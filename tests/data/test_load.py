@@ -172,3 +172,9 @@ def test_the_real_arm_where_it_is_at_hand():
     assert (set_points.min(), set_points.max()) == (0.0, 1.0)
     jumps = [np.abs(t.obs[-1] - t.obs[-2]).max() for t in dataset.trajectories]
     assert np.mean(np.array(jumps) > 0.25) < 0.01  # 58 % before the row read after the reset was left out
+
+
+@pytest.mark.parametrize(("path", "columns"), [("", None), ("log.csv", [1]), ("log.csv", "x")])
+def test_no_path_and_a_mapping_that_is_none(path, columns):
+    with pytest.raises(UserError, match="which data" if not path else "column mapping .*; expected keys with values"):
+        load_dataset(None, path, columns)

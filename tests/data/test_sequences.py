@@ -96,3 +96,9 @@ def test_the_longest_trajectory_and_whether_anything_is_observed_late():
     assert sequences.any_observed(8)
     assert not sequences.any_observed(9)
     assert not SequenceDataset(trajectories[:2], UNIT, 10, 10).any_observed(6)
+
+
+@pytest.mark.parametrize(("sequence_len", "stride"), [(3.0, 1), ("3", 1), (True, 1), (3, 1.5), (3, None)])
+def test_lengths_are_whole_numbers(sequence_len, stride):
+    with pytest.raises(UserError, match="expected a whole number of rows"):
+        SequenceDataset([_counting(9)], UNIT, sequence_len, stride)

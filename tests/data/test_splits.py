@@ -66,7 +66,9 @@ def test_a_reserved_test_part_is_kept():
     assert not set(_names(parts.train)) & set(_names(parts.validation) + _names(parts.test))
 
 
-@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.7, 0.2, 0.2), (1.0, 0.0, 0.0), (0.9, 0.2, -0.1)])
+@pytest.mark.parametrize(
+    "shares", [(0.5, 0.5), (0.7, 0.2, 0.2), (1.0, 0.0, 0.0), (0.9, 0.2, -0.1), ("a", "b", "c"), ((1,), 0.5, 0.5)]
+)
 def test_shares_that_are_none(shares):
     with pytest.raises(UserError, match="split_fractions"):
         split(_many(5), 0, shares)

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mts3.cli.needed import check_needed
-from mts3.cli.overrides import parse
+from mts3.cli.overrides import OPEN, parse
 from mts3.data.published import how_to_get
 from mts3.errors import UserError, unknown_name
 
@@ -77,6 +77,7 @@ def composed(overrides: list[str]) -> Composed:
         folders = {key: _translated(lambda k=key: OmegaConf.select(full, k), defaults) for key in _FOLDERS}
         asked = [str(key) for key in full if key != "hydra"]
         config = plain(_translated(lambda: OmegaConf.masked_copy(full, asked), {}))
+    _check_known(config, defaults)
     check_types(config, typed(defaults))
     check_needed(config, defaults)
     _check_name(config["name"])
@@ -99,6 +100,14 @@ def typed(defaults: dict[str, Any]) -> dict[str, Any]:
 def default_config() -> dict[str, Any]:
     """Every key with the value it has where nothing is asked for."""
     return _defaults(())
+
+
+def _check_known(config: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Refuse a key that nothing reads; "+" puts any there."""
+    known = flat_keys(defaults)
+    for key in flat_keys(config):
+        if key not in known and not key.startswith(OPEN):
+            raise unknown_name("option", key, known)
 
 
 def _check_name(name: str | None) -> None:
@@ -186,6 +195,10 @@ def checked_choices(overrides: list[str]) -> list[str]:
             shown = text.lstrip("+")
             raise UserError(
                 f"{shown} names several values: add -m to run each of them, or write one list as KEY=[FIRST,SECOND]"
+            )
+        if override.package is not None:
+            raise UserError(
+                f"unknown option '{override.get_key_element()}': write {override.key_or_group}=NAME, without @"
             )
         if override.key_or_group in GROUPS:
             known, given = choices_of(override.key_or_group), str(override.value())

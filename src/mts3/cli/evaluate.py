@@ -11,7 +11,7 @@ from mts3.cli.experiment import load_experiment, load_other_data
 from mts3.cli.overrides import parse, prepare
 from mts3.cli.process import set_threads
 from mts3.cli.report import note
-from mts3.cli.run_files import absolute_paths, read_config
+from mts3.cli.run_files import LAST, absolute_paths, is_unfinished, read_config
 from mts3.cli.run_lock import locked
 from mts3.cli.scores import check_evaluation, print_scores, refuse_foreign_scores, score, training_record
 from mts3.data.load import FILE
@@ -50,6 +50,8 @@ def evaluate(arguments: list[str]) -> None:
     if output:
         refuse_foreign_scores(folder, run_dir)
     record = training_record(run_dir)
+    if (run_dir / LAST).is_file() and is_unfinished(run_dir):
+        note(f"the training of {run_dir} has not come to its end: its best weights so far are evaluated")
     with backend_in_force(config["backend"]), locked(folder):
         print_scores(score(model, experiment, config, folder, record), folder)
 

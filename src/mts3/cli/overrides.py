@@ -45,7 +45,9 @@ def _prepare(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if not re.fullmatch(r"(\+{0,2}|~)[\w./@:-]+", key) or not (equals or key.startswith("~")):
         raise UserError(f"expected key=value, as in data=tiago or seed=1; got '{argument}'")
-    if key in _PATHS and value and not value.startswith(("'", '"', "[")) and "${" not in value:
+    if key in _PATHS and value in ("", "null"):  # neither the current folder nor a file of that name, as ./null is
+        value = "null" if key == "data.path" else ""
+    elif key in _PATHS and not value.startswith(("'", '"', "[")) and "${" not in value:
         # Unquoted, Hydra reads brackets, commas and equals signs of a file name as its own language.
         value = quoted(value)
     if is_key(key):

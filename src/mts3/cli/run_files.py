@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import suppress
 from enum import Enum
@@ -107,11 +108,22 @@ def find_run(run_dir: Path, config: dict[str, Any]) -> Found:
 
 def look(run_dir: Path) -> Found:
     """What training has left there."""
-    if (run_dir / METRICS).exists():
+    if (run_dir / METRICS).exists() and not ((run_dir / LAST).exists() and is_unfinished(run_dir)):
         return Found.FINISHED
     if (run_dir / LAST).exists():
         return Found.INTERRUPTED
     return Found.REMAINS if any((run_dir / name).exists() for name in _FILES if name != CONFIG) else Found.NOTHING
+
+
+def is_unfinished(run_dir: Path) -> bool:
+    """Whether training was stopped before its end: only one that ends tells the scores its steps."""
+    try:
+        metrics = json.loads((run_dir / METRICS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, RecursionError):  # damaged, which whoever needs it says
+        return False
+    return isinstance(metrics, dict) and metrics.get("gradient_steps", 0) is None
 
 
 def refuse_foreign(run_dir: Path, how: str) -> None:

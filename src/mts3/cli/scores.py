@@ -9,7 +9,7 @@ from mts3.cli.experiment import Experiment
 from mts3.cli.process import device_for
 from mts3.cli.run_files import CONFIG, HORIZON, METRICS
 from mts3.cli.table import print_table
-from mts3.errors import UserError
+from mts3.errors import UserError, unknown_name
 from mts3.evaluate import evaluate, write_results
 from mts3.evaluate.summary import BASELINES
 from mts3.models import WorldModel
@@ -17,6 +17,7 @@ from mts3.plot import plot_results
 from mts3.plot.read import read_metrics
 
 MOST = 2**31 - 1  # sequences, or steps; all of the data if there are fewer
+_OPTIONS = ("metric_window", "batch_size")
 # What training measured and an evaluation alone cannot.
 TRAINING = ("train_seconds", "gradient_steps", "best_epoch", "device")
 
@@ -56,6 +57,8 @@ def check_evaluation(config: dict[str, Any]) -> None:
         UserError: naming the option.
     """
     for key, value in config["evaluate"].items():
+        if key not in _OPTIONS:
+            raise unknown_name("option", f"evaluate.{key}", [f"evaluate.{name}" for name in _OPTIONS])
         if not 1 <= value <= MOST:
             raise UserError(f"evaluate.{key} must be a whole number from 1 to {MOST}, got {value}")
 

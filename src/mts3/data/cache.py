@@ -53,7 +53,7 @@ def cached(name: str, size: str | None = None, seed: int | None = None) -> Cache
     if size not in recipes:
         raise UserError(f"data set '{name}' has no size '{size}'; choose from: {', '.join(recipes)}")
     seed = 0 if seed is None else seed
-    if not isinstance(seed, int) or seed < 0:
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise UserError(f"the seed of data set '{name}' is {seed!r}; expected a whole number >= 0")
     return Cached(name, GENERATED[name], size, seed)
 

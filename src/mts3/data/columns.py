@@ -87,6 +87,10 @@ class Columns:
         """
         if isinstance(mapping, Columns):
             return mapping
+        if mapping is not None and not isinstance(mapping, Mapping):
+            raise UserError(
+                f"column mapping {mapping!r}; expected keys with values, as in {{'obs': ['x'], 'time': 't'}}"
+            )
         given = {key: value for key, value in (mapping or {}).items() if value is not None}
         unknown = set(given) - set(KEYS)
         if unknown:

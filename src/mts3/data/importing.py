@@ -39,6 +39,8 @@ def import_with_notes(
     """
     if not files:
         raise UserError("no file to import; expected mts3 data import FILE.. output=NAME.npz")
+    if isinstance(files, (str, Path)):
+        raise UserError(f"files is {str(files)!r}; expected a list of files, as in [{str(files)!r}]")
     mapping = Columns.parse(columns)
     datasets: list[Dataset] = []
     said: dict[str, list[str]] = {}

@@ -67,7 +67,7 @@ def load_with_notes(
             f"that are generated have: {', '.join(GENERATED)}"
         )
     if name in (None, FILE):
-        if path is None:
+        if path is None or path == "":
             raise UserError(f"which data? Name a set (data={', data='.join(DATASETS)}) or give a file (data.path=FILE)")
         reading = read_with_notes(path, Columns.parse(columns))
         return reading.dataset, reading.notes

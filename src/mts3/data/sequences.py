@@ -33,6 +33,9 @@ class SequenceDataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     def __init__(self, trajectories: Sequence[Trajectory], normalizer: Normalizer, sequence_len: int, stride: int):
         if not trajectories:
             raise UserError("cannot cut sequences: no trajectory was given; expected at least one")
+        for name, value in (("sequence_len", sequence_len), ("stride", stride)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+                raise UserError(f"{name} is {value!r}; expected a whole number of rows")
         if sequence_len < 1 or stride < 1:
             raise UserError(f"sequence_len is {sequence_len} and stride is {stride}; expected at least 1 each")
         self.trajectories = tuple(trajectories)

@@ -54,11 +54,13 @@ def split(
     Raises:
         UserError: for fractions that are no shares, or a recording too short to be cut.
     """
-    shares = np.asarray(fractions, dtype=np.float64)
+    try:
+        shares = np.asarray(fractions, dtype=np.float64)
+    except (TypeError, ValueError):  # no numbers, or lists of different lengths
+        shares = np.zeros(0)
     if shares.shape != (PARTS,) or not (shares > 0).all() or not math.isclose(shares.sum(), 1.0, abs_tol=1e-6):
         raise UserError(
-            f"split_fractions is {list(fractions)}; expected three positive shares "
-            "(train, validation, test) that sum to 1"
+            f"split_fractions is {fractions}; expected three positive shares (train, validation, test) that sum to 1"
         )
     if dataset.test_names:
         return _keep_test(dataset, seed, shares)
