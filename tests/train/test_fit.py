@@ -232,6 +232,10 @@ def test_the_users_mistakes_are_one_line_each(tmp_path: Path, options: dict, mes
         ({"accumulate_grad_batches": None}, "trainer.accumulate_grad_batches must be a whole number >= 1"),
         ({"check_val_every_n_epoch": 0}, "trainer.check_val_every_n_epoch must be a whole number >= 1"),
         ({"val_check_interval": 0}, "trainer.val_check_interval=0 never validates"),
+        ({"limit_train_batches": 0}, "trainer.limit_train_batches=0 trains nothing"),
+        ({"limit_val_batches": 0.0}, "trainer.limit_val_batches=0 never validates"),
+        ({"fast_dev_run": True}, "trainer.fast_dev_run trains without keeping anything"),
+        ({"gradient_clip_val": -1}, "trainer.gradient_clip_val must be a norm >= 0, got -1"),
         ({"val_check_interval": 99}, "trainer: .val_check_interval. .99. must be less than or equal"),
     ],
 )

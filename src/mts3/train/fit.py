@@ -37,6 +37,12 @@ if TYPE_CHECKING:
 
 # Options of the trainer that are whole numbers, and the least; -1 stands for no limit.
 _NUMBERS = {"max_epochs": -1, "max_steps": -1, "accumulate_grad_batches": 1, "check_val_every_n_epoch": 1}
+# Numbers of batches, or shares of an epoch, and what 0 does.
+_SHARES = {
+    "val_check_interval": "never validates",
+    "limit_train_batches": "trains nothing",
+    "limit_val_batches": "never validates",
+}
 
 
 def fit(
@@ -194,10 +200,16 @@ def _check_numbers(options: dict[str, Any]) -> None:
             continue
         if type(value) is not int or not (least <= value < 2**62) or value == 0:
             raise UserError(f"trainer.{name} must be a whole number >= 1, got {value!r}")
-    if options.get("val_check_interval") == 0:
+    for name, what in _SHARES.items():
+        if name in options and options[name] == 0:
+            raise UserError(f"trainer.{name}=0 {what}: give a number of batches, or a share of them")
+    if options.get("fast_dev_run"):
         raise UserError(
-            "trainer.val_check_interval=0 never validates: give a number of batches, or a share of an epoch"
+            "trainer.fast_dev_run trains without keeping anything: give trainer.max_steps=N for a short run"
         )
+    clip = options.get("gradient_clip_val")
+    if isinstance(clip, int | float) and clip < 0:
+        raise UserError(f"trainer.gradient_clip_val must be a norm >= 0, got {clip}; 0 clips nothing")
 
 
 def _run(trainer: Trainer, module: TrainingModule, data: SequenceDataModule, checkpoint: Path | None) -> None:
