@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mts3.data import load_dataset
+from mts3.data.check import check_file
 from mts3.data.columns import TIME_UNITS, Columns
 from mts3.data.load import load_with_notes
 from mts3.data.readers.time_units import stated_unit
@@ -431,3 +432,22 @@ def test_seconds_since_1970_a_little_off_whole_minutes_are_read(step):
     times = 1_714_564_800 + step * np.arange(100) + np.random.default_rng(0).uniform(-2, 2, 100)
     read = seconds([times], Columns(time=("t",)), Path("x.csv")).seconds
     np.testing.assert_allclose(read, times - times[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "flagged"),
+    [
+        (45000 + ROWS, True),  # days of a spreadsheet, a row a day
+        (1_000_000 * ROWS, True),  # microseconds, a row a second
+        (1000 * ROWS, True),  # milliseconds
+        (3600 * ROWS, False),
+        (45000 + np.round(0.1 * ROWS, 1), False),  # seconds since midnight
+        (10 * ROWS, False),
+        (86_400 * ROWS, False),
+    ],
+)
+def test_check_flags_numbers_that_seem_to_count_something_else(tmp_path, stamps, flagged):
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(["t,x", *(f"{stamp},{(i * i) % 17}" for i, stamp in enumerate(stamps))]))
+    kinds = [finding.kind for finding in check_file(path, {"obs": "x", "time": "t"}).findings]
+    assert ("time_unit" in kinds) == flagged

@@ -18,6 +18,7 @@ from mts3.data.findings import KINDS, Finding
 from mts3.data.flaws import channel_flaws, gaps, spans_of
 from mts3.data.raw import RawRecording, RawTrajectory, RefusedRows
 from mts3.data.readers import read_with_notes
+from mts3.data.readers.time_numbers import UNLIKELY
 from mts3.data.resolution import FEW, FLICKER
 from mts3.data.time_flaws import span_flaws, time_flaws
 from mts3.data.trajectory import Dataset
@@ -71,7 +72,12 @@ def check_file(
         if error.recording is None:
             raise
         return Checked(error.recording, find_flaws(error.recording, window_len), str(error), error.notes)
-    return replace(check_dataset(reading.dataset, window_len), notes=reading.notes)
+    checked = check_dataset(reading.dataset, window_len)
+    unlikely = next((note for note in reading.notes if UNLIKELY in note), None)
+    if unlikely is not None:
+        found = Finding("time_unit", "", "", (), unlikely)
+        checked = replace(checked, findings=_in_order([found, *checked.findings]))
+    return replace(checked, notes=reading.notes)
 
 
 def check_dataset(dataset: Dataset, window_len: int = WINDOW_LEN) -> Checked:
@@ -111,6 +117,10 @@ def find_flaws(recording: RawRecording, window_len: int = WINDOW_LEN) -> tuple[F
         findings += _codes(raw, name, values, codes)
         if number < len(obs):
             findings += _obs_channel(raw, name, values, codes, shown)
+    return _in_order(findings)
+
+
+def _in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     order = list(KINDS)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.kind)))
 

@@ -28,6 +28,8 @@ INTERVALS = (60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_
 SHORTEST = 1e-3
 # Minutes by which a clock that jitters may leave whole ones; steps of 1000, 2000 or 1024 are further away.
 NEAR_MINUTES = 0.05
+# What a note holds where numbers were taken for seconds and are no likely ones; `check` looks for it.
+UNLIKELY = "taken for seconds, though as large or as far apart as days or milliseconds would be (time_unit=d, ms, ..)"
 ADVICE = "say what it counts in with time_unit=s, ms, us, ns, min, h or d (mts3 train: data.columns.time_unit=ms)"
 
 
@@ -74,7 +76,11 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
     _refuse_beyond(known, "s", EPOCH[1], name, path)
     whole = bool((known == np.round(known)).all()) and _step(known) >= 2
     doubtful = whole or _as_large_as_days(known)
-    words = f"{title}: taken for seconds (time_unit=ms, h, .. says otherwise)" if doubtful else ""
+    # Rows that are a thousand seconds apart or more are whole minutes apart; thousands of something else are not.
+    odd = whole and _step(known) >= 1000 and _step(known) % 60 != 0
+    daily = _as_large_as_days(known) and _step(known) == 1
+    taken = UNLIKELY if odd or daily else "taken for seconds (time_unit=ms, h, .. says otherwise)"
+    words = f"{title}: {taken}" if doubtful else ""
     return Times(*_counted(values, 1.0, words, known))
 
 
