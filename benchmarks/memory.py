@@ -26,7 +26,7 @@ from torch import Tensor
 from mts3.files import write_aside
 from mts3.gaussian import filtering
 from mts3.kernels import use_backend
-from mts3.metrics import gaussian_nll
+from mts3.metrics import nll
 from mts3.models import MTS3
 from mts3.models.segments import observe_in_segments
 from mts3.prediction import Prediction
@@ -87,7 +87,7 @@ def step(way: str, transition: str, batch: int, steps: int) -> float:
     model = MTS3(SIZES["obs_dim"], SIZES["action_dim"], SIZES["window_len"], SIZES["latent_obs_dim"], transition)
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     with use_backend(backend):
-        loss = gaussian_nll(predict(model, obs, actions, mask), target)
+        loss = nll(predict(model, obs, actions, mask), target)
         loss.backward()
     optimizer.step()
     return loss.item()

@@ -20,7 +20,7 @@ from training_step import ACTION_DIM, DIM, OBS_DIM, SETTINGS, batch, interleaved
 
 import mts3
 from mts3.files import write_aside
-from mts3.metrics import gaussian_nll
+from mts3.metrics import nll
 from mts3.models import MODELS
 
 RESULT = Path(__file__).parent / "results" / "models.json"
@@ -44,7 +44,7 @@ def build(name: str) -> mts3.models.WorldModel:
 
 def train_step(model: mts3.models.WorldModel) -> Callable[[], None]:
     obs, actions, mask, target = batch(SETTING)
-    return learner(model, lambda: gaussian_nll(model(obs, actions, mask), target))
+    return learner(model, lambda: nll(model(obs, actions, mask), target))
 
 
 def filter_batch(model: mts3.models.WorldModel) -> Callable[[], None]:

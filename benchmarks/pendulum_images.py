@@ -32,7 +32,7 @@ from mts3.files import write_aside
 from mts3.gaussian import Belief, filtering, stack
 from mts3.layers import GaussianDecoder, GaussianMarginalization, ImageEncoder, ImageObsEncoder, make_transition
 from mts3.layers.encoder import GaussianEncoder
-from mts3.metrics import coverage, gaussian_nll, rmse
+from mts3.metrics import coverage, nll, rmse
 from mts3.models.acrkn import initial_belief
 from mts3.prediction import Prediction
 
@@ -145,15 +145,15 @@ def train(name: str, missing: float, seed: int, report: Callable[[str], None] = 
     for epoch in range(1, SETTINGS["epochs"] + 1):
         for images, mask, target in batches(parts["train"], torch.randperm(len(parts["train"][0]), generator=g)):
             optimizer.zero_grad()
-            gaussian_nll(model(images, mask), target).backward()
+            nll(model(images, mask), target).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
             optimizer.step()
             schedule.step()
-        nll = gaussian_nll(predict(model, parts["validation"]), parts["validation"][2]).item()
-        if nll < best:
-            best, best_epoch = nll, epoch
+        found = nll(predict(model, parts["validation"]), parts["validation"][2]).item()
+        if found < best:
+            best, best_epoch = found, epoch
             kept = {key: value.clone() for key, value in model.state_dict().items()}
-        report(f"{name} missing={missing} seed={seed} epoch {epoch}: validation NLL {nll:.3f}")
+        report(f"{name} missing={missing} seed={seed} epoch {epoch}: validation NLL {found:.3f}")
     seconds = time.perf_counter() - start
     model.load_state_dict(kept)
     row = {"model": name, "missing": missing, "seed": seed, **scores(predict(model, parts["test"]), parts["test"][2])}
@@ -170,7 +170,7 @@ def predict_the_mean(missing: float) -> dict[str, Any]:
 
 
 def scores(pred: Prediction, target: Tensor) -> dict[str, float]:
-    values = rmse(pred, target), gaussian_nll(pred, target).item(), coverage(pred, target, 0.9)
+    values = rmse(pred, target), nll(pred, target).item(), coverage(pred, target, 0.9)
     return {name: round(value, 4) for name, value in zip(("rmse", "nll", "coverage_90"), values, strict=True)}
 
 

@@ -38,7 +38,7 @@ def work(threads: int) -> None:
     import torch
 
     import mts3
-    from mts3.metrics import gaussian_nll
+    from mts3.metrics import nll
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)
@@ -51,7 +51,7 @@ def work(threads: int) -> None:
     for _ in sys.stdin:
         start = time.perf_counter()
         optimizer.zero_grad()
-        gaussian_nll(model(obs, actions, mask), target).backward()
+        nll(model(obs, actions, mask), target).backward()
         torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.grad is not None], 5.0)
         optimizer.step()
         print(time.perf_counter() - start, flush=True)

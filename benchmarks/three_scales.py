@@ -19,7 +19,7 @@ from mts3.cli.experiment import load_experiment
 from mts3.data import batches, context_mask
 from mts3.data.generators import optimal_prediction
 from mts3.files import write_aside
-from mts3.metrics import GaussianSums
+from mts3.metrics import LikelihoodSums
 from mts3.prediction import Prediction
 
 RESULT = Path(__file__).parent / "results" / "three_scales.json"
@@ -30,7 +30,7 @@ def optimum(seed: int) -> dict[str, float]:
     config = composed(["data=three_scales", f"seed={seed}"]).config
     test, context = load_experiment(config).test, config["data"]["context_len"]
     std, mean = test.normalizer.obs_std, test.normalizer.obs_mean
-    sums = GaussianSums(test.sequence_len + 1 - context, test.obs_dim)
+    sums = LikelihoodSums(test.sequence_len + 1 - context, test.obs_dim)
     for obs, actions in batches(test, range(len(test)), 64):
         physical = test.normalizer.denormalize_obs(obs[:, :-1]).numpy()
         pushes = actions.numpy() * test.normalizer.action_std + test.normalizer.action_mean

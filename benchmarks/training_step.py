@@ -34,7 +34,7 @@ import mts3
 from mts3.files import write_aside
 from mts3.gaussian import Belief, Evidence, filtering
 from mts3.kernels import use_backend
-from mts3.metrics import gaussian_nll
+from mts3.metrics import nll
 from mts3.models import MTS3, WorldModel
 
 RESULT = Path(__file__).parent / "results" / "training_step.json"
@@ -88,7 +88,7 @@ def learner(model: WorldModel, loss: Callable[[], Tensor], backend: str | None =
 def model_step(setting: Setting, transition: str, backend: str | None = None) -> Step:
     obs, actions, mask, target = batch(setting)
     model = build(transition, setting.window_len)
-    return learner(model, lambda: gaussian_nll(model(obs, actions, mask), target), backend)
+    return learner(model, lambda: nll(model(obs, actions, mask), target), backend)
 
 
 def floor_step(setting: Setting, backend: str | None = None) -> Step:
@@ -104,7 +104,7 @@ def floor_step(setting: Setting, backend: str | None = None) -> Step:
         abstract_action = slow.action_encoder(actions, phase)
         shift = model.fast.control(actions)
         outputs = [x for e in (seen, abstract_obs, abstract_action) for x in (e.precision, e.information)]
-        return gaussian_nll(model.fast.decoder(belief), target) + sum(x.mean() for x in [*outputs, shift])
+        return nll(model.fast.decoder(belief), target) + sum(x.mean() for x in [*outputs, shift])
 
     return learner(model, loss, backend)
 
@@ -129,7 +129,7 @@ def naive(model: MTS3, obs: Tensor, actions: Tensor, mask: Tensor) -> mts3.Predi
 def naive_step(setting: Setting) -> Step:
     obs, actions, mask, target = batch(setting)
     model = build("dense", setting.window_len)
-    return learner(model, lambda: gaussian_nll(naive(model, obs, actions, mask), target), "reference")
+    return learner(model, lambda: nll(naive(model, obs, actions, mask), target), "reference")
 
 
 def lstm_step(setting: Setting) -> Step:
@@ -141,7 +141,7 @@ def lstm_step(setting: Setting) -> Step:
         return mts3.build("lstm", obs_dim=OBS_DIM, action_dim=ACTION_DIM, units=units)
 
     model = lstm(min(range(10, 200), key=lambda units: abs(size(lstm(units)) - wanted)))
-    return learner(model, lambda: gaussian_nll(model(obs, actions, mask), target))
+    return learner(model, lambda: nll(model(obs, actions, mask), target))
 
 
 def size(model: torch.nn.Module) -> int:

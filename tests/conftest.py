@@ -16,6 +16,7 @@ install_import_hook(
         "mts3.models.windows",
         "mts3.metrics",
         "mts3.prediction",
+        "mts3.likelihoods",
     ],
     "beartype.beartype",
 )

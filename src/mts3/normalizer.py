@@ -75,12 +75,18 @@ class Normalizer:
 
 
 def _physical_belief(pred: Prediction, mean: np.ndarray, std: np.ndarray) -> Prediction:
-    means = _physical(pred.mean, mean, std)
-    return Prediction(means, pred.var.to(means) * _like(std, means) ** 2)
+    if _loses_digits(mean, std):
+        pred = pred.map(Tensor.double)
+    return pred.affine(_like(std, pred.mean), _like(mean, pred.mean))
+
+
+def _loses_digits(mean: np.ndarray, std: np.ndarray) -> bool:
+    """Whether float32 cannot hold what is physical."""
+    return bool((np.abs(mean) > MOST_OFFSET * std).any())
 
 
 def _physical(normalized: Array, mean: np.ndarray, std: np.ndarray) -> Array:
-    if (np.abs(mean) > MOST_OFFSET * std).any():
+    if _loses_digits(mean, std):
         normalized = normalized.double() if isinstance(normalized, Tensor) else normalized.astype(np.float64)
     return normalized * _like(std, normalized) + _like(mean, normalized)
 

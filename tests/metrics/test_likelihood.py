@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mts3.metrics import gaussian_nll, sliding_window_nll
+from mts3.metrics import nll, sliding_window_nll
 from mts3.prediction import Prediction
 
 
@@ -16,7 +16,7 @@ def _slow_nll(pred, target):
 
 
 def test_nll_sums_over_dims_and_means_over_steps_with_an_observation(pred, target):
-    assert gaussian_nll(pred, target).item() == pytest.approx(_slow_nll(pred, target).nanmean().item(), rel=1e-5)
+    assert nll(pred, target).item() == pytest.approx(_slow_nll(pred, target).nanmean().item(), rel=1e-5)
 
 
 def test_sliding_nll_covers_the_steps_up_to_each_step(pred, target):
@@ -27,7 +27,7 @@ def test_sliding_nll_covers_the_steps_up_to_each_step(pred, target):
 
 def test_missing_targets_leave_finite_gradients_and_none_of_their_own(pred, target):
     mean, var = pred.mean.clone().requires_grad_(), pred.var.clone().requires_grad_()
-    gaussian_nll(Prediction(mean, var), target).backward()
+    nll(Prediction(mean, var), target).backward()
     missing = torch.isnan(target)
     for gradient in (mean.grad, var.grad):
         assert gradient is not None
@@ -38,7 +38,7 @@ def test_missing_targets_leave_finite_gradients_and_none_of_their_own(pred, targ
 
 def test_nothing_observed_is_loss_zero_with_gradient_zero(pred):
     mean = pred.mean.clone().requires_grad_()
-    loss = gaussian_nll(Prediction(mean, pred.var), torch.full_like(mean, torch.nan))
+    loss = nll(Prediction(mean, pred.var), torch.full_like(mean, torch.nan))
     loss.backward()
     assert loss.item() == 0.0
     assert mean.grad is not None
@@ -53,7 +53,7 @@ def test_the_optimum_is_the_truth():
 
     def closure():
         optimizer.zero_grad()
-        loss = gaussian_nll(Prediction(mean.expand(400, 1, 1), log_var.exp().expand(400, 1, 1)), sample)
+        loss = nll(Prediction(mean.expand(400, 1, 1), log_var.exp().expand(400, 1, 1)), sample)
         loss.backward()
         return loss.item()
 

@@ -6,10 +6,10 @@ import torch
 from mts3.errors import UserError
 from mts3.metrics import (
     RELIABILITY_LEVELS,
-    GaussianSums,
+    LikelihoodSums,
     coverage,
     crps_gaussian,
-    gaussian_nll,
+    nll,
     rmse,
     sliding_window_nll,
     sliding_window_rmse,
@@ -20,7 +20,7 @@ from mts3.prediction import Prediction
 @pytest.fixture
 def sums(pred, target):
     """Added in batches of uneven size, whose means must not be what is averaged."""
-    sums = GaussianSums(steps=11, obs_dim=3)
+    sums = LikelihoodSums(steps=11, obs_dim=3)
     for part in (slice(0, 1), slice(1, 5)):
         sums.add(Prediction(pred.mean[part], pred.var[part]), target[part])
     return sums
@@ -28,7 +28,7 @@ def sums(pred, target):
 
 def test_uneven_batches_equal_one_batch(sums, pred, target):
     assert sums.errors.rmse() == pytest.approx(rmse(pred, target), rel=1e-6)
-    assert sums.mean_nll() == pytest.approx(gaussian_nll(pred, target).item(), rel=1e-6)
+    assert sums.mean_nll() == pytest.approx(nll(pred, target).item(), rel=1e-6)
     assert sums.mean_crps() == pytest.approx(crps_gaussian(pred, target).nanmean().item(), rel=1e-6)
     for level in RELIABILITY_LEVELS:
         assert sums.coverage(level) == pytest.approx(coverage(pred, target, level), abs=1e-12)
@@ -62,7 +62,7 @@ def test_physical_scores_are_those_of_physical_values(sums, pred, target):
 def test_a_nan_belief_about_an_observed_value_stays_visible(pred, target):
     broken = Prediction(pred.mean.clone(), pred.var)
     broken.mean[0, 0] = torch.nan  # sequence 0 is fully observed
-    sums = GaussianSums(steps=11, obs_dim=3)
+    sums = LikelihoodSums(steps=11, obs_dim=3)
     sums.add(broken, target)
     for score in (sums.errors.rmse(), sums.mean_nll(), sums.mean_crps()):
         assert torch.isnan(torch.tensor(score))
@@ -70,8 +70,8 @@ def test_a_nan_belief_about_an_observed_value_stays_visible(pred, target):
 
 def test_no_metric_changes_its_inputs(pred, target):
     before = pred.mean.clone(), pred.var.clone(), target.clone()
-    GaussianSums(steps=11, obs_dim=3).add(pred, target)
-    rmse(pred, target), gaussian_nll(pred, target), crps_gaussian(pred, target), coverage(pred, target, 0.5)
+    LikelihoodSums(steps=11, obs_dim=3).add(pred, target)
+    rmse(pred, target), nll(pred, target), crps_gaussian(pred, target), coverage(pred, target, 0.5)
     sliding_window_rmse(pred, target, 3), sliding_window_nll(pred, target, 3)
     torch.testing.assert_close((pred.mean, pred.var, target), before, rtol=0, atol=0, equal_nan=True)
 

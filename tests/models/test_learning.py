@@ -5,7 +5,7 @@ import torch
 
 import mts3
 from mts3.gaussian import textbook
-from mts3.metrics import gaussian_nll
+from mts3.metrics import nll
 from mts3.prediction import Prediction
 
 STEPS, DECAY, PUSH, STATE_NOISE, OBS_NOISE = 30, 0.95, 0.3, 0.05, 0.05
@@ -45,15 +45,15 @@ def test_a_trained_model_comes_close_to_the_filter_that_knows_the_system():
     optimizer = torch.optim.Adam(model.parameters(), 1e-2)
     for step in range(250):
         obs, actions = simulate(64, seed=step)
-        loss = gaussian_nll(model(obs[:, :-1], actions), obs[:, 1:])
+        loss = nll(model(obs[:, :-1], actions), obs[:, 1:])
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
     obs, actions = simulate(100, seed=10_000)
     with torch.no_grad():
-        learned = gaussian_nll(model(obs[:, :-1], actions), obs[:, 1:]).item()
-    best = gaussian_nll(optimal(obs, actions), obs[:, 1:].double()).item()
+        learned = nll(model(obs[:, :-1], actions), obs[:, 1:]).item()
+    best = nll(optimal(obs, actions), obs[:, 1:].double()).item()
     assert best < learned < best + 0.03
 
 
@@ -69,7 +69,7 @@ def test_the_reward_head_learns_what_the_state_earns():
         pred = model(obs[:, :-1], actions)
         earned = obs[:, 1:].square()
         assert pred.reward is not None
-        return gaussian_nll(pred, obs[:, 1:]), gaussian_nll(pred.reward, earned), earned
+        return nll(pred, obs[:, 1:]), nll(pred.reward, earned), earned
 
     for step in range(150):
         of_obs, of_reward, _ = losses(64, seed=step)
@@ -80,4 +80,4 @@ def test_the_reward_head_learns_what_the_state_earns():
     with torch.no_grad():
         _, learned, earned = losses(100, seed=10_000)
     constant = Prediction(earned.mean().expand_as(earned), earned.var().expand_as(earned))
-    assert learned < gaussian_nll(constant, earned) - 0.5
+    assert learned < nll(constant, earned) - 0.5

@@ -7,7 +7,7 @@ import torch
 
 import mts3
 from mts3.errors import UserError
-from mts3.metrics import GaussianSums, crps_gaussian
+from mts3.metrics import LikelihoodSums, crps_gaussian
 from mts3.prediction import Prediction
 from mts3.train import TrainingModule
 from tests.train.conftest import CONTEXT, Sequences, same_weights, short_fit, small_model
@@ -37,7 +37,7 @@ def test_a_run_learns_and_leaves_the_model_that_validated_best(finished) -> None
 
 def test_the_best_model_is_kept_when_training_gets_worse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = iter([3.0, 1.0, 2.0])
-    monkeypatch.setattr(GaussianSums, "mean_crps", lambda self: next(scores))
+    monkeypatch.setattr(LikelihoodSums, "mean_crps", lambda self: next(scores))
     weights = []
     save = mts3.models.WorldModel.save
 
@@ -121,7 +121,7 @@ def test_a_nan_stops_with_epoch_batch_and_last_good_checkpoint(
 
 
 def test_a_model_that_never_validates_is_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(GaussianSums, "mean_crps", lambda self: math.nan)
+    monkeypatch.setattr(LikelihoodSums, "mean_crps", lambda self: math.nan)
     with pytest.raises(mts3.train.TrainingDiverged, match="validation CRPS was never finite"):
         short_fit(tmp_path, 1)
     assert not (tmp_path / "model.safetensors").exists()
@@ -178,7 +178,7 @@ def test_the_bar_is_one_short_line_on_stderr_and_lightning_says_nothing(tmp_path
 
 
 def test_patience_stops_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(GaussianSums, "mean_crps", lambda self: 1.0)
+    monkeypatch.setattr(LikelihoodSums, "mean_crps", lambda self: 1.0)
     _, result = short_fit(tmp_path, 20, patience=2)
     assert result.gradient_steps == 3 * 3  # one epoch that sets the mark, two that do not beat it
 

@@ -6,7 +6,7 @@ import torch
 
 import mts3
 from mts3.errors import UserError
-from mts3.metrics import crps_gaussian, gaussian_nll, rmse
+from mts3.metrics import crps_gaussian, nll, rmse
 from mts3.models import segments
 from mts3.prediction import Prediction
 from mts3.train import SequenceDataModule, TrainingDiverged, TrainingModule
@@ -57,7 +57,7 @@ def test_validation_scores_the_hidden_part_pooled_over_batches_of_any_size() -> 
     with torch.no_grad():
         pred = model(data.obs[:, :-1], data.actions, seen)
     hidden, target = Prediction(pred.mean[:, CONTEXT - 1 :], pred.var[:, CONTEXT - 1 :]), data.obs[:, CONTEXT:]
-    assert scores["val_nll"] == pytest.approx(gaussian_nll(hidden, target).item(), rel=1e-5)
+    assert scores["val_nll"] == pytest.approx(nll(hidden, target).item(), rel=1e-5)
     crps = crps_gaussian(hidden, target)[~target.isnan()].mean().item()
     assert scores["val_crps"] == pytest.approx(crps, rel=1e-5)
     assert scores["val_nrmse"] == pytest.approx(rmse(hidden, target), rel=1e-5)
@@ -234,7 +234,7 @@ def subnormal_gradients(model: mts3.MTS3, flush: bool) -> int:
     obs, actions = torch.randn(8, 300, 4, generator=g), torch.randn(8, 300, 2, generator=g)
     target = obs.clone()
     target[:, 60:-1] = torch.nan  # eight windows with nothing to see and, but for the last step, nothing to predict
-    loss = gaussian_nll(model(obs, actions, ~target.isnan() & (torch.arange(300) < 60)[:, None]), target)
+    loss = nll(model(obs, actions, ~target.isnan() & (torch.arange(300) < 60)[:, None]), target)
     found = 0
 
     def count(gradients: tuple[torch.Tensor | None, ...], _) -> None:

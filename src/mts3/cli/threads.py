@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from mts3.data import SequenceDataset, batches
-from mts3.metrics import gaussian_nll
+from mts3.metrics import nll
 from mts3.models import WorldModel
 from mts3.models.segments import observe_in_segments
 from mts3.train import seeded
@@ -74,7 +74,7 @@ def training_step(model: WorldModel, train: SequenceDataset, options: dict[str, 
     def step() -> None:
         given = obs[:, :-1], actions, ~obs[:, :-1].isnan()
         pred = observe_in_segments(model, *given, recompute=True)[0] if recompute else model(*given)
-        torch.autograd.grad(gaussian_nll(pred, obs[:, 1:]), parameters, allow_unused=True)
+        torch.autograd.grad(nll(pred, obs[:, 1:]), parameters, allow_unused=True)
 
     return step
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mts3.evaluate.examples import Examples
-from mts3.metrics import RELIABILITY_LEVELS, ErrorSums, GaussianSums
+from mts3.metrics import RELIABILITY_LEVELS, ErrorSums, LikelihoodSums
 from mts3.types import Tensor
 
 
@@ -18,14 +18,14 @@ from mts3.types import Tensor
 class Scores:
     """One task: the model, and the two baselines beside it. Steps are those after the context, normalized."""
 
-    model: GaussianSums
+    model: LikelihoodSums
     persistence: ErrorSums
     linear: ErrorSums
 
     @classmethod
     def empty(cls, steps: int, obs_dim: int) -> Scores:
         """Nothing scored yet."""
-        return cls(GaussianSums(steps, obs_dim), ErrorSums(steps, obs_dim), ErrorSums(steps, obs_dim))
+        return cls(LikelihoodSums(steps, obs_dim), ErrorSums(steps, obs_dim), ErrorSums(steps, obs_dim))
 
     @property
     def values(self) -> int:
@@ -87,7 +87,7 @@ class Evaluation:
     parameters: int
     device: str
     examples: Examples
-    reward: GaussianSums | None = None
+    reward: LikelihoodSums | None = None
 
     @property
     def horizon(self) -> int:
@@ -152,13 +152,13 @@ class Evaluation:
         return scores.summary(self.obs_std) if scores is not None and scores.values else None
 
 
-def _coverage_of_thirds(sums: GaussianSums, steps: int) -> list[float | None]:
+def _coverage_of_thirds(sums: LikelihoodSums, steps: int) -> list[float | None]:
     """90 % coverage of the first, middle and last third of the scored steps; None where nothing was observed."""
     found = [sums.coverage(0.9, slice(*part)) for part in pairwise(steps * i // 3 for i in range(4))]
     return [None if math.isnan(value) else value for value in found]
 
 
-def _reward_summary(sums: GaussianSums) -> dict[str, float]:
+def _reward_summary(sums: LikelihoodSums) -> dict[str, float]:
     return {
         "nrmse": sums.errors.rmse(),
         "nll": sums.mean_nll(),

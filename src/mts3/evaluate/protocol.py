@@ -13,7 +13,7 @@ from mts3.evaluate import tasks
 from mts3.evaluate.causality import is_causal
 from mts3.evaluate.evaluation import Evaluation, Scores
 from mts3.evaluate.examples import Examples, example_indices, examples_of
-from mts3.metrics import GaussianSums
+from mts3.metrics import LikelihoodSums
 from mts3.models import Linear, Persistence, WorldModel
 from mts3.models.segments import predict_in_segments
 from mts3.prediction import Prediction
@@ -130,11 +130,11 @@ class _Runs:
                 sums.add(mean[:, after_context], target)
         return scores
 
-    def reward(self) -> GaussianSums | None:
+    def reward(self) -> LikelihoodSums | None:
         """The long-horizon task's rewards, from the last observation of the context on; None without them."""
         if "reward" not in self.sequences[0]:
             return None
-        sums = GaussianSums(self.sequences.sequence_len + 1 - self.context_len, 1)
+        sums = LikelihoodSums(self.sequences.sequence_len + 1 - self.context_len, 1)
         task = tasks.long_horizon(len(self.sequences), self.sequences.sequence_len + 1, self.context_len)
         after_context = slice(self.context_len - 1, None)
         start = 0
@@ -173,8 +173,7 @@ class _Runs:
         given = obs.to(self.device), actions.to(self.device), mask.to(self.device)
         ours = isinstance(self.model, WorldModel)  # anything else may hand on no state
         pred = predict_in_segments(self.model, *given) if ours else self.model.observe(*given)[0]
-        reward = None if pred.reward is None else Prediction(pred.reward.mean.cpu(), pred.reward.var.cpu())
-        return Prediction(pred.mean.cpu(), pred.var.cpu(), reward)
+        return pred.map(Tensor.cpu)
 
 
 def _fitted(train_sequences: SequenceDataset, context_len: int | None) -> Linear:

@@ -7,16 +7,16 @@ In normalized space `rmse` is the NRMSE.
 
 from mts3.metrics.accuracy import rmse, sliding_window_rmse
 from mts3.metrics.calibration import coverage, crps_gaussian
-from mts3.metrics.likelihood import gaussian_nll, sliding_window_nll
-from mts3.metrics.sums import RELIABILITY_LEVELS, ErrorSums, GaussianSums
+from mts3.metrics.likelihood import nll, sliding_window_nll
+from mts3.metrics.sums import RELIABILITY_LEVELS, ErrorSums, LikelihoodSums
 
 __all__ = [
     "RELIABILITY_LEVELS",
     "ErrorSums",
-    "GaussianSums",
+    "LikelihoodSums",
     "coverage",
     "crps_gaussian",
-    "gaussian_nll",
+    "nll",
     "rmse",
     "sliding_window_nll",
     "sliding_window_rmse",

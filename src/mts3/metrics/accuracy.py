@@ -49,6 +49,6 @@ def squared_error_and_count(
 ) -> tuple[Float[Tensor, "B T O"], Float[Tensor, "B T O"]]:
     """Squared error (0 where not observed) and 1 where observed: float64 on the CPU, so that long sums keep digits."""
     check_same_shape(mean, target)
-    seen = ~torch.isnan(target)
-    error = torch.where(seen, mean - target, 0.0).detach().cpu().double()
-    return error.square(), seen.cpu().double()
+    observed = ~torch.isnan(target)
+    error = torch.where(observed, mean - target, 0.0).detach().cpu().double()
+    return error.square(), observed.cpu().double()

@@ -1,8 +1,6 @@
-"""Whether the spread is honest."""
+"""Whether the uncertainty is honest."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 
@@ -25,17 +23,13 @@ def coverage(pred: Prediction, target: Float[Tensor, "B T O"], level: float = 0.
     """
     check_same_shape(pred.mean, target)
     lower, upper = pred.interval(level)
-    seen = ~torch.isnan(target)
+    observed = ~torch.isnan(target)
     inside = (target >= lower) & (target <= upper)  # NaN compares False
-    return (inside.sum().double() / seen.sum()).item()
+    return (inside.sum().double() / observed.sum()).item()
 
 
 def crps_gaussian(pred: Prediction, target: Float[Tensor, "B T O"]) -> Float[Tensor, "B T O"]:
-    """Continuous ranked probability score of each value: a distance in the units of the target, smaller is better.
-
-    CRPS(N(m, s^2), x) = integral of (F(y) - 1[y >= x])^2 dy = s [z (2 Phi(z) - 1) + 2 phi(z) - 1/sqrt(pi)],
-    with z = (x - m) / s, and Phi, phi the standard normal distribution and density.
-    It tends to |x - m| as s tends to 0, so it compares with the absolute error of a point forecast.
+    """CRPS of each value, as the prediction's own likelihood has it; the name is that of the first, the Gaussian.
 
     Args:
         pred: Beliefs (B, T, O).
@@ -44,11 +38,6 @@ def crps_gaussian(pred: Prediction, target: Float[Tensor, "B T O"]) -> Float[Ten
         (B, T, O), at least 0 up to rounding; NaN where not observed.
     Raises:
         UserError: if the shapes differ.
-
-    Reference: Gneiting and Raftery, JASA 2007, equation 21.
     """
     check_same_shape(pred.mean, target)
-    z = (target - pred.mean) / pred.std
-    density = torch.exp(-0.5 * z.square()) / math.sqrt(2.0 * math.pi)
-    # 2 Phi(z) - 1 = erf(z / sqrt 2)
-    return pred.std * (z * torch.erf(z / math.sqrt(2.0)) + 2.0 * density - 1.0 / math.sqrt(math.pi))
+    return pred.crps(target)

@@ -9,10 +9,11 @@ from mts3.prediction import Prediction
 from mts3.types import Float, Tensor
 
 
-def gaussian_nll(pred: Prediction, target: Float[Tensor, "B T O"]) -> Float[Tensor, ""]:
-    """Gaussian negative log-likelihood in nats: summed over observed dims, mean over steps. The training loss.
+def nll(pred: Prediction, target: Float[Tensor, "B T O"]) -> Float[Tensor, ""]:
+    """Negative log-likelihood in nats: summed over observed dims, mean over steps. The training loss.
 
-    NLL = mean over (b, t) of sum over observed o of 1/2 [(target - mean)^2 / var + log var + log 2 pi].
+    NLL = mean over (b, t) of -log p(observed dims of the target); for a Gaussian prediction the sum over them of
+    1/2 [(target - mean)^2 / var + log var + log 2 pi].
 
     Args:
         pred: Beliefs (B, T, O).
@@ -22,12 +23,12 @@ def gaussian_nll(pred: Prediction, target: Float[Tensor, "B T O"]) -> Float[Tens
     Raises:
         UserError: if the shapes differ.
     """
-    nll, counted = nll_and_count(pred, target)
-    return nll.sum() / counted.sum().clamp(min=1.0)
+    each, counted = nll_and_count(pred, target)
+    return each.sum() / counted.sum().clamp(min=1.0)
 
 
 def sliding_window_nll(pred: Prediction, target: Float[Tensor, "B T O"], metric_window: int) -> Float[Tensor, " T"]:
-    """`gaussian_nll` over the last `metric_window` steps up to and including each step.
+    """`nll` over the last `metric_window` steps up to and including each step.
 
     The first steps use as many as there are, and the last value covers the last step.
 
@@ -40,8 +41,8 @@ def sliding_window_nll(pred: Prediction, target: Float[Tensor, "B T O"], metric_
     Raises:
         UserError: if the shapes differ or `metric_window` < 1.
     """
-    nll, counted = nll_and_count(pred, target)
-    return mean_over_last_steps(nll.detach().cpu().double().sum(0), counted.cpu().double().sum(0), metric_window)
+    each, counted = nll_and_count(pred, target)
+    return mean_over_last_steps(each.detach().cpu().double().sum(0), counted.cpu().double().sum(0), metric_window)
 
 
 def nll_and_count(
@@ -49,5 +50,5 @@ def nll_and_count(
 ) -> tuple[Float[Tensor, "B T"], Float[Tensor, "B T"]]:
     """NLL of each step summed over its observed dims, and 1 where a step has at least one of them."""
     check_same_shape(pred.mean, target)
-    any_seen = (~torch.isnan(target)).any(-1)
-    return -pred.log_prob(target), any_seen.to(pred.mean.dtype)
+    any_observed = (~torch.isnan(target)).any(-1)
+    return -pred.log_prob(target), any_observed.to(pred.mean.dtype)

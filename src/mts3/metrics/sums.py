@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from mts3.errors import UserError
 from mts3.metrics.accuracy import squared_error_and_count
-from mts3.metrics.calibration import crps_gaussian
 from mts3.metrics.likelihood import nll_and_count
 from mts3.metrics.pooling import mean_over_last_steps
 from mts3.prediction import Prediction
@@ -57,7 +54,7 @@ class ErrorSums:
         return self.squared_error if scale is None else self.squared_error * scale.double().square()
 
 
-class GaussianSums:
+class LikelihoodSums:
     """Sums behind every probabilistic score, by step.
 
     Attributes:
@@ -91,17 +88,17 @@ class GaussianSums:
         Raises:
             UserError: if the shapes differ.
         """
-        pred = Prediction(pred.mean.detach().cpu().double(), pred.var.detach().cpu().double())
+        pred = pred.map(lambda field: field.detach().cpu().double())
         target = target.cpu().double()
         self.errors.add(pred.mean, target)
-        nll, counted = nll_and_count(pred, target)
-        self.nll += nll.sum(0)
+        each, counted = nll_and_count(pred, target)
+        self.nll += each.sum(0)
         self.nll_count += counted.sum(0)
         self.sequences += int(counted.any(1).sum())
         # Left out by the target, not by the score: a NaN belief must stay visible.
-        self.crps += torch.where(torch.isnan(target), 0.0, crps_gaussian(pred, target)).sum((0, 2))
+        self.crps += torch.where(torch.isnan(target), 0.0, pred.crps(target)).sum((0, 2))
         # The level of the narrowest central interval that holds the value; NaN is inside none.
-        narrowest = torch.erf((target - pred.mean).abs() / (pred.std * math.sqrt(2.0)))
+        narrowest = (2.0 * pred.cdf(target) - 1.0).abs()
         for row, level in zip(self.inside, self.levels, strict=True):
             row += (narrowest <= level).double().sum((0, 2))
 

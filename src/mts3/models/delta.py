@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -89,13 +89,14 @@ class DeltaTarget(WorldModel):
     ) -> tuple[Prediction, DeltaState]:
         """Changes onto levels, one step after the other: a difference of running sums would lose small variances."""
         seen, known = mask.unbind(1), torch.where(mask, obs, 0.0).unbind(1)
-        steps = (change.mean * self.scale).unbind(1), (change.var * self.scale.square()).unbind(1)
+        moved = change.affine(self.scale, 0.0)
+        steps = moved.mean.unbind(1), moved.var.unbind(1)
         mean, var = state.mean, state.var
         means, variances = [], []
-        for observed, value, moved, spread in zip(seen, known, *steps, strict=True):
-            mean = torch.where(observed, value, mean) + moved
-            var = torch.where(observed, 0.0, var) + spread
+        for observed, value, step, step_var in zip(seen, known, *steps, strict=True):
+            mean = torch.where(observed, value, mean) + step
+            var = torch.where(observed, 0.0, var) + step_var
             means.append(mean)
             variances.append(var)
-        pred = replace(change, mean=torch.stack(means, 1), var=torch.stack(variances, 1))
+        pred = change.moved(torch.stack(means, 1), torch.stack(variances, 1))
         return pred, DeltaState(inner, mean, var)

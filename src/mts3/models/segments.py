@@ -67,7 +67,7 @@ def observe_in_segments(
         pred, after = observe(state, *(part[:, start:stop] for part in inputs))
         parts.append(pred)
         state = _compact(after)
-    return _joined(parts), state
+    return Prediction.cat(parts), state
 
 
 @torch.no_grad()
@@ -115,15 +115,3 @@ def _compact(state: Any) -> Any:
     if is_dataclass(state) and not isinstance(state, type):
         return replace(state, **{field.name: _compact(getattr(state, field.name)) for field in fields(state)})
     return state
-
-
-def _joined(parts: list[Prediction]) -> Prediction:
-    """The predictions of segments as one."""
-    if len(parts) == 1:
-        return parts[0]
-    rewards = [part.reward for part in parts if part.reward is not None]
-    return Prediction(
-        torch.cat([part.mean for part in parts], 1),
-        torch.cat([part.var for part in parts], 1),
-        _joined(rewards) if rewards else None,
-    )

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from mts3.data import SequenceDataset, batches, context_mask
 from mts3.errors import UserError
-from mts3.metrics import ErrorSums, GaussianSums
+from mts3.metrics import ErrorSums, LikelihoodSums
 from mts3.models import Linear, Persistence
 from mts3.prediction import Prediction
 from mts3.train.least_squares import Gram
@@ -44,7 +44,7 @@ def fit_closed_form(
     if isinstance(model, Linear):
         fit_linear(model, train, context_len)
     measure_var(model, train, context_len)
-    hidden = GaussianSums(validation.sequence_len - context_len + 1, validation.obs_dim, levels=())
+    hidden = LikelihoodSums(validation.sequence_len - context_len + 1, validation.obs_dim, levels=())
     for pred, target in _rollouts(model, validation, range(len(validation)), context_len):
         hidden.add(pred, target)
     model.save(run_dir)

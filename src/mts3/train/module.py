@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from mts3.data.masks import context_mask, forecast_mask, imputation_mask
 from mts3.errors import UserError, unknown_name
-from mts3.metrics import GaussianSums, gaussian_nll
+from mts3.metrics import LikelihoodSums, nll
 from mts3.models.segments import observe_in_segments, predict_in_segments
 from mts3.train.averaging import Average
 from mts3.train.divergence import check_finite
@@ -91,7 +91,7 @@ class TrainingModule(LightningModule):
         self._learning_rate, self._schedule, self._weight_decay = learning_rate, schedule, weight_decay
         self._step_drop_rate, self._forecast_rate = step_drop_rate, forecast_rate
         self._recompute = recompute
-        self._hidden: GaussianSums | None = None
+        self._hidden: LikelihoodSums | None = None
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """The loss of one batch."""
@@ -99,11 +99,11 @@ class TrainingModule(LightningModule):
         shown = self._training_mask(obs.shape[0], obs.shape[1]).to(obs.device)
         given = obs, batch["actions"], ~obs.isnan() & shown[..., None]
         pred = observe_in_segments(self.model, *given, recompute=True)[0] if self._recompute else self.model(*given)
-        loss = gaussian_nll(pred, target)
+        loss = nll(pred, target)
         if pred.reward is not None:
             if "reward" not in batch:
                 raise UserError("the model tells a reward and the data hold none: build it with reward=False")
-            loss = loss + gaussian_nll(pred.reward, batch["reward"])
+            loss = loss + nll(pred.reward, batch["reward"])
         check_finite("loss", loss, self.current_epoch + 1, batch_idx + 1)
         self.log("train_nll", loss, on_step=True, on_epoch=True, batch_size=obs.shape[0], sync_dist=True)
         return loss
@@ -131,7 +131,7 @@ class TrainingModule(LightningModule):
         pred = predict_in_segments(self.averaged.module, obs, batch["actions"], mask)
         hidden = slice(self._context_len - 1, None)  # pred[t] is about obs[t + 1]
         if self._hidden is None:
-            self._hidden = GaussianSums(*target[:, hidden].shape[1:], levels=())
+            self._hidden = LikelihoodSums(*target[:, hidden].shape[1:], levels=())
         self._hidden.add(pred.steps(hidden), target[:, hidden])
 
     def on_validation_epoch_end(self) -> None:

@@ -1,0 +1,1 @@
+"""Likelihoods beside the Gaussian of `mts3.prediction`, a file each."""
