@@ -68,17 +68,16 @@ def problem(kind: str, batch: int, steps: int, device: str) -> tuple[Problem, li
 
 def calls(name: str, given: Problem, leaves: list[Tensor]) -> dict[str, Callable[[], tuple[Tensor, ...]]]:
     """What is timed, by its name: the predicted fields, and the gradients of the leaves."""
-    arguments = (given.prior, given.transition, given.offset, given.evidence)
     ones = [torch.ones_like(x) for x in (given.offset.mean, given.offset.cov)]
 
     def forward() -> tuple[Tensor, ...]:
         with torch.no_grad(), use_backend(name):
-            predicted = filter_sequence(*arguments)
+            predicted = filter_sequence(given)
         return predicted.mean, predicted.cov
 
     def both() -> tuple[Tensor, ...]:
         with use_backend(name):
-            predicted = filter_sequence(*arguments)
+            predicted = filter_sequence(given)
         return torch.autograd.grad([predicted.mean, predicted.cov], leaves, ones, retain_graph=True)
 
     return {"forward": forward, "both": both}

@@ -55,11 +55,11 @@ def recomputed(model: MTS3, obs: Tensor, actions: Tensor, mask: Tensor) -> Predi
 
 def naive(model: MTS3, obs: Tensor, actions: Tensor, mask: Tensor) -> Prediction:
     """Every network inside the loop; the slow level, which has one step a window, as it is."""
-    wide, fast, (level,) = mask[..., None].expand(obs.shape), model.fast, model._levels()
+    wide, fast, (level,) = mask[..., None].expand(obs.shape), model.fast, model.levels()
     assert fast.control is not None
     state = model.initial_state(len(obs))
     tasks, _ = level.observe(state.slow[0], obs, actions, wide)
-    pushed = list(fast.offset([tasks.belief]).map(lambda fields: fields.squeeze(2)).unbind(1))
+    pushed = list(fast.marginalization.offset([tasks.belief]).map(lambda fields: fields.squeeze(2)).unbind(1))
     transition, belief, told = fast.marginalization.transitions[0](), state.prior, []
     for t in range(obs.shape[1]):
         now = slice(t, t + 1)

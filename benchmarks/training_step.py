@@ -118,7 +118,7 @@ def naive(model: MTS3, obs: Tensor, actions: Tensor, mask: Tensor) -> mts3.Predi
     for t in range(obs.shape[1]):
         now = slice(t, t + 1)
         evidence: Evidence = model.fast.encoder(obs[:, now], wide[:, now])
-        belief = task.belief.map(lambda fields, t=t: fields[:, t // task.window_len, 0])
+        belief = task.belief.map(lambda fields, t=t: fields[:, t // task.windows.window_len, 0])
         offset = model.fast.marginalization.offset([belief], model.fast.control(actions[:, t]))
         step = filtering.FilterStep(transition, offset, evidence.map(lambda fields: fields[:, 0]))
         _, prior = filtering.combine(prior, step)

@@ -14,6 +14,7 @@ install_import_hook(
         "mts3.models.fast_level",
         "mts3.models.slow_level",
         "mts3.models.windows",
+        "mts3.online.graph",
         "mts3.metrics",
         "mts3.prediction",
         "mts3.likelihoods",

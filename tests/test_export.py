@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,6 +86,62 @@ def test_it_is_the_step_of_the_model(name, arguments, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["step.onnx"]
 
 
+def assert_exported(model, path, steps=2 * H + 3):
+    """The exported step is the model's own."""
+    export_step(model, path)
+    online, state = OnnxStep(path), model.initial_state(1)
+    with torch.no_grad():
+        for obs, action, plan in inputs(steps, model.action_dim):
+            given = [None if x is None else torch.tensor(x)[None] for x in (obs, action, plan)]
+            pred, state = model.step(state, given[0], given[1], planned_actions=given[2])
+            mean, var = online.step(obs, action, plan)
+            np.testing.assert_allclose(mean, pred.mean[0, 0], rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(var, pred.var[0, 0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", mts3.models.MODELS)
+def test_every_model_of_a_static_step_is_exported_and_the_others_are_refused(name, tmp_path):
+    model = build(name)
+    if model.static_step:
+        assert_exported(model, tmp_path / "step.onnx")
+    else:
+        with pytest.raises(UserError, match=f"cannot export {type(model).__name__}: its step is not the same"):
+            export_step(model, tmp_path / "step.onnx")
+
+
+class Odd(mts3.MTS3):
+    """Overrides what the prepared step would take for known: the belief is nudged, the decoder is another."""
+
+    def __init__(self, obs_dim, action_dim, nudge=0.5):
+        super().__init__(obs_dim, action_dim, window_len=H, transition="locally_linear", **SLOW)
+        self.nudge = nudge
+        self.fast.decoder.mean_net.insert(2, torch.nn.Tanh())
+        self.fast.decoder.var_net.append(torch.nn.Softplus())
+
+    def believe(self, state, obs, actions, obs_mask, plan=None):
+        beliefs, after = super().believe(state, obs, actions, obs_mask, plan)
+        return replace(beliefs, mean=beliefs.mean + self.nudge), after
+
+
+def test_an_odd_subclass_is_exported_as_it_is(tmp_path):
+    torch.manual_seed(1)
+    model = Odd(O, A).eval()
+    assert_exported(model, tmp_path / "step.onnx")
+    obs, actions = torch.randn(1, 2 * H, O), torch.randn(1, 2 * H, A)
+    state, preds = model.initial_state(1), []
+    with torch.no_grad():
+        for t in range(2 * H):
+            rest = actions[:, t + 1 : (t // H + 1) * H]
+            pred, state = model.step(state, obs[:, t], actions[:, t], planned_actions=rest)
+            preds.append(pred.mean)
+        torch.testing.assert_close(torch.cat(preds, 1), model(obs, actions).mean, rtol=1e-4, atol=1e-5)
+
+
+def test_another_likelihood_is_exported(tmp_path):
+    """Its fields are what the prediction holds."""
+    assert_exported(build("acrkn", decoder="student_t", transition="modal", **SIZES), tmp_path / "step.onnx")
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "step.onnx"
@@ -137,8 +194,14 @@ def test_the_metadata_is_json(written):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (lambda: build("gru"), "cannot export GRU: choose mts3, acrkn, rkn or hiprssm"),
-        (lambda: mts3.MTS3(64, 1, image_shape=(1, 8, 8), latent_obs_dim=4), "cannot export a model of images"),
+        (
+            lambda: build("transformer_ar"),
+            "cannot export TransformerAR: its step is not the same .* choose mts3, acrkn",
+        ),
+        (
+            lambda: mts3.MTS3(64, 1, image_shape=(1, 8, 8), latent_obs_dim=4),
+            "cannot export MTS3: .* with flat observations",
+        ),
         (lambda: build("mts3", task_belief="window_posterior", **SLOW), "causal task_belief"),
     ],
 )

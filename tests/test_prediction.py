@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
+from mts3.likelihoods.student_t import StudentT
 from mts3.metrics import LikelihoodSums, coverage, nll
 from mts3.prediction import Prediction
-from mts3.likelihoods.student_t import StudentT
 from mts3.types import Tensor
 
 LIKELIHOODS = [Prediction, StudentT]

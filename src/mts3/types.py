@@ -8,7 +8,7 @@ Shapes are annotations, ``Float[Tensor, "B T O"]``; the tests execute them.
 
 from __future__ import annotations
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-__all__ = ["Bool", "Float", "Tensor"]
+__all__ = ["Bool", "Float", "Int", "Tensor"]

@@ -78,13 +78,13 @@ def test_batch_size_does_not_change_a_score(sequences, train_sequences):
 def test_long_sequences_are_observed_in_segments_and_score_the_same(sequences, train_sequences, monkeypatch):
     torch.manual_seed(0)
     model = mts3.MTS3(sequences.obs_dim, sequences.action_dim, window_len=3, latent_obs_dim=4)
-    lengths, observe = [], model._observe
+    lengths, observe = [], model.advance
 
     def spy(state, obs, *rest):
         lengths.append(obs.shape[1])
         return observe(state, obs, *rest)
 
-    monkeypatch.setattr(model, "_observe", spy)
+    monkeypatch.setattr(model, "advance", spy)
     whole = _evaluate(model, sequences, train_sequences).summary()
     assert set(lengths) == {STEPS}
     monkeypatch.setattr(segments, "STEPS_AT_ONCE", 1)

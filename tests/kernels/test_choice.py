@@ -41,10 +41,9 @@ def test_what_a_backend_refuses_nobody_else_does_in_its_place(monkeypatch):
 
 def test_autocast_leaves_the_filter_alone():
     problem, _ = random_problem("dense", dtype=torch.float32)
-    arguments = (problem.prior, problem.transition, problem.offset, problem.evidence)
     with use_backend("reference"):
-        expected = filter_sequence(*arguments)
+        expected = filter_sequence(problem)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            found = filter_sequence(*arguments)
+            found = filter_sequence(problem)
     assert torch.equal(found.mean, expected.mean)
     assert torch.equal(found.cov, expected.cov)

@@ -262,7 +262,7 @@ def test_transforms_look_at_single_operations():
 
     def total(shift: torch.Tensor) -> torch.Tensor:
         offset = Belief(shift, problem.offset.cov)
-        return filter_sequence(problem.prior, problem.transition, offset, problem.evidence).mean.square().sum()
+        return filter_sequence(Problem(problem.prior, problem.transition, offset, problem.evidence)).mean.square().sum()
 
     with use_backend("auto"):
         found = torch.func.grad(total)(weight)

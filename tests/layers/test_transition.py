@@ -6,7 +6,9 @@ import torch
 from mts3.errors import UserError
 from mts3.gaussian import BandedMap, Belief, DenseMap, Evidence, ModalMap, associative
 from mts3.layers import DenseTransition, GaussianMarginalization, ModalTransition, make_transition
-from mts3.layers.transition import INITIALS, OscillatorTransition, band, input_gain
+from mts3.layers.transitions import INITIALS, input_gain
+from mts3.layers.transitions.dense import band
+from mts3.layers.transitions.modal import OscillatorTransition
 
 DIM = 6
 

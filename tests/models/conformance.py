@@ -9,6 +9,7 @@ import torch
 import mts3
 from mts3 import Normalizer, Prediction
 from mts3.errors import UserError
+from mts3.online import refusal
 
 B, O, A, H = 3, 4, 2, 5  # noqa: E741 - the shape legend's letter
 
@@ -279,6 +280,21 @@ class CausalConformance(Conformance):
         assert_same(Prediction(torch.cat(means, 1), torch.cat(variances, 1)), expected)
         more = sequence(H, seed=1)[1]
         assert_same(model.imagine(state, more), model.imagine(end, more))
+
+    @torch.no_grad()
+    def test_a_fold_of_single_steps_without_gradients_is_observe(self, model):
+        """As online: one sequence, no gradients, the prepared step too where every part of the model is known."""
+        obs, actions, mask = sequence(2 * H + 3, batch=1)
+        expected, end = model.observe(obs, actions, mask)
+        for step in [model.step, *([model.online().step] if refusal(model) is None else [])]:
+            state, preds = model.initial_state(1), []
+            for t in range(2 * H + 3):
+                rest = actions[:, t + 1 : (t // self.window_len + 1) * self.window_len]
+                pred, state = step(state, obs[:, t], actions[:, t], mask[:, t], planned_actions=rest)
+                preds.append(pred)
+            assert_same(Prediction.cat(preds), expected)
+            more = sequence(H, batch=1, seed=1)[1]
+            assert_same(model.imagine(state, more), model.imagine(end, more))
 
     def test_the_plan_may_change_at_any_step(self, model):
         """What was planned and not done leaves no trace."""

@@ -6,6 +6,7 @@ import torch
 import mts3
 from mts3.errors import UserError
 from mts3.gaussian import Belief
+from mts3.models.windows import Windows
 from tests.models.conformance import A, B, CausalConformance, Conformance, H, O, assert_same, part, sequence
 
 SIZES = {
@@ -141,7 +142,8 @@ def test_phase_is_counted_in_full_windows_also_in_a_short_last_one():
     short, full = model(obs[:, : H + 2], actions[:, : H + 2], mask[:, : H + 2]), model(obs, actions, mask)
     assert_same(part(short, slice(None, H)), part(full, slice(None, H)))
     phases = torch.tensor([0.0, 1.0 / H], dtype=torch.float64)
-    assert torch.equal(model.slow[0]._phase(0, H + 2, obs)[H:], phases)
+    windows = Windows.of(torch.zeros(B, dtype=torch.long), H + 2, H)
+    assert torch.equal(windows.phase(obs)[H:], phases)
 
 
 def test_actions_of_the_open_window_are_gathered_across_calls():
@@ -153,7 +155,7 @@ def test_actions_of_the_open_window_are_gathered_across_calls():
     closed = model.observe(obs, actions, mask)[1].slow[0].closed
     torch.testing.assert_close(state.slow[0].closed.mean, closed.mean)
     torch.testing.assert_close(state.slow[0].closed.cov, closed.cov)
-    assert state.slow[0].steps == 0
+    assert state.slow[0].steps.tolist() == [0] * B
 
 
 def test_detaching_changes_gradients_only():

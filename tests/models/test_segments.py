@@ -151,8 +151,8 @@ def test_bad_input_is_named(change, message):
 def test_segments_of_the_root_of_the_steps_unless_they_would_be_too_small(monkeypatch, fewest, expected):
     monkeypatch.setattr(module, "FEWEST_STEPS", fewest)
     model, seen = build(*MODELS["mts3"]), []
-    observe = model._observe
-    monkeypatch.setattr(model, "_observe", lambda state, obs, *r: seen.append(obs.shape[1]) or observe(state, obs, *r))
+    observe = model.advance
+    monkeypatch.setattr(model, "advance", lambda state, obs, *r: seen.append(obs.shape[1]) or observe(state, obs, *r))
     observe_in_segments(model, *sequence(STEPS))
     assert seen == expected
 
@@ -164,9 +164,9 @@ def test_predicting_holds_few_steps_at_a_time(monkeypatch):
     whole = predict_in_segments(model, obs, actions, mask)
     assert_same(whole, expected, rtol=0, atol=0)
     monkeypatch.setattr(module, "STEPS_AT_ONCE", B * (H + 1))
-    observe = model._observe
+    observe = model.advance
     monkeypatch.setattr(
-        model, "_observe", lambda state, obs, *rest: seen.append(obs.shape[1]) or observe(state, obs, *rest)
+        model, "advance", lambda state, obs, *rest: seen.append(obs.shape[1]) or observe(state, obs, *rest)
     )
     pred = predict_in_segments(model, obs, actions, mask)
     assert_same(pred, expected, rtol=1e-12, atol=1e-12)

@@ -193,13 +193,13 @@ def test_recomputing_goes_through_segments_and_validation_through_few_steps_at_a
     monkeypatch.setattr(segments, "STEPS_AT_ONCE", 1)
     monkeypatch.setattr(segments, "FEWEST_STEPS", 1)
     model, lengths = small_model(), []
-    observe = type(model)._observe
+    observe = type(model).advance
 
     def spy(self, state, obs, *rest):
         lengths.append((self.training and self is model, obs.shape[1]))
         return observe(self, state, obs, *rest)
 
-    monkeypatch.setattr(type(model), "_observe", spy)
+    monkeypatch.setattr(type(model), "advance", spy)
     module = TrainingModule(model, CONTEXT, WINDOW, recompute=True)
     train(module, max_epochs=1, limit_train_batches=1, limit_val_batches=1)
     # sqrt(12) steps made up to two windows of 3, once forward and once again backward; one window in validation.

@@ -6,8 +6,8 @@
 
 Inputs of the graph, for one sequence, float32, normalized units: obs (1, O), obs_mask (1, O) bool, action (1, A) unless
 A = 0, plan (1, n, A), the actions known beyond it, 0 <= n < the longest window, if the model looks at a plan, and the
-state, see `LeanStep.forward` and `AnyStep`. Outputs: mean, var (1, O), reward_mean, reward_var (1, 1) if the model
-tells the reward, and the next state, under the names of the inputs after `next_`. The metadata of the file, entry
+state, see `MergedStep` and `AnyStep`. Outputs: mean, var (1, O), reward_mean, reward_var (1, 1) if the model
+predicts the reward, and the next state, under the names of the inputs after `next_`. The metadata of the file, entry
 "mts3", is JSON with the initial state and the normalizer.
 """
 
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -29,13 +29,10 @@ from mts3.errors import UserError
 from mts3.export.any_model import AnyStep
 from mts3.export.onnx_step import OnnxStep
 from mts3.files import write_aside
-from mts3.layers import ImageObsEncoder
 from mts3.models.base import WorldModel
-from mts3.models.hiprssm import HiPRSSM
 from mts3.models.latent import LatentModel
-from mts3.models.lean_step import LeanStep, is_lean
-from mts3.models.mts3 import MTS3
 from mts3.normalizer import Normalizer
+from mts3.online import MergedStep, merged, refusal, row
 from mts3.types import Tensor
 
 PLAN_OF_THE_EXAMPLE = 3
@@ -46,14 +43,17 @@ def export_step(model: WorldModel, path: str | Path) -> None:
     """Write `model.step` as an ONNX graph, one graph for every step of a window.
 
     Args:
-        model: mts3, acrkn, rkn or hiprssm, of flat observations.
+        model: Any of flat observations but those whose memory grows or whose step depends on what it holds: linear,
+            persistence and the Transformers.
         path: The file to write.
     Raises:
         UserError: for another model, a task_belief that needs the future, or without the packages of `mts3[export]`.
     """
-    if not isinstance(model, LatentModel) or any(isinstance(part, ImageObsEncoder) for part in model.modules()):
-        what = "a model of images" if isinstance(model, LatentModel) else type(model).__name__
-        raise UserError(f"cannot export {what}: choose mts3, acrkn, rkn or hiprssm, with flat observations")
+    if not model.static_step:
+        raise UserError(
+            f"cannot export {type(model).__name__}: its step is not the same computation every time; choose mts3, "
+            "acrkn, rkn, hiprssm, gru, lstm or gru_two_rate, with flat observations"
+        )
     model.require_causal()
     try:
         import onnxscript
@@ -61,10 +61,10 @@ def export_step(model: WorldModel, path: str | Path) -> None:
         raise UserError(f'exporting needs onnx and onnxscript: pip install "mts3[export]" ({error})') from error
     with torch.no_grad(), _without_chatter():
         model = copy.deepcopy(model).float().cpu().eval()
-        step = _graph(model).eval()
+        step, initial = _graph(model)
         # Clones: the exporter takes two inputs that are the same tensor for one.
-        inputs = {name: value.clone() for name, value in {**_example(model), **step.initial()}.items()}
-        names = step(inputs)  # from now on what is made of parameters alone is made
+        inputs = {name: value.clone() for name, value in {**_example(model), **initial}.items()}
+        names = step(inputs)
         program = torch.onnx.export(
             step,
             (inputs, {}),  # a dict at the end is read as keyword arguments
@@ -76,7 +76,7 @@ def export_step(model: WorldModel, path: str | Path) -> None:
             custom_translation_table={torch.ops.aten.softplus.default: partial(_softplus, onnxscript.opset18)},
         )
     assert program is not None
-    program.model.metadata_props["mts3"] = json.dumps(_description(model, step.initial()))
+    program.model.metadata_props["mts3"] = json.dumps(_description(model, initial))
     with write_aside(path) as aside:
         program.save(aside)
 
@@ -96,26 +96,27 @@ def _softplus(op: Any, x: Any, beta: float = 1.0, threshold: float = 20.0) -> An
     return op.Sub(op.Log(u), op.Div(op.Sub(op.Sub(u, one), e), u))
 
 
-def _graph(model: LatentModel) -> LeanStep | AnyStep:
-    """The smaller graph where there is one."""
-    levels = model._levels() if isinstance(model, MTS3) else []
-    if not isinstance(model, HiPRSSM) and is_lean(model.fast, levels):
-        return LeanStep(model.fast, levels, model.obs_dim)
-    return AnyStep(model)
+def _graph(model: WorldModel) -> tuple[MergedStep | AnyStep, dict[str, Tensor]]:
+    """The smaller graph where every part is known exactly, and the state it starts from."""
+    if refusal(model) is None:
+        step = merged(model).eval()
+        return step, step.initial(row(cast(LatentModel, model).initial_state(1).prior))
+    step = AnyStep(model).eval()
+    return step, step.initial()
 
 
-def _example(model: LatentModel) -> dict[str, Tensor]:
+def _example(model: WorldModel) -> dict[str, Tensor]:
     """Observation, mask, action and plan by name."""
     obs, action = torch.zeros(1, model.obs_dim), torch.zeros(1, model.action_dim)
     given = {"obs": obs, "obs_mask": obs == 0}
     if model.action_dim:
         given["action"] = action
-    if isinstance(model, MTS3) and any(level.action_encoder is not None for level in model._levels()):
+    if model.longest_plan:
         given["plan"] = action[:, None].repeat(1, PLAN_OF_THE_EXAMPLE, 1)
     return given
 
 
-def _description(model: LatentModel, initial: dict[str, Tensor]) -> dict[str, Any]:
+def _description(model: WorldModel, initial: dict[str, Tensor]) -> dict[str, Any]:
     """What `OnnxStep` needs to know."""
     o, a = model.obs_dim, model.action_dim
     plain = {"obs_mean": [0.0] * o, "obs_std": [1.0] * o, "action_mean": [0.0] * a, "action_std": [1.0] * a}
@@ -124,9 +125,12 @@ def _description(model: LatentModel, initial: dict[str, Tensor]) -> dict[str, An
         for name, value in initial.items()
     }
     normalizer = model.normalizer or Normalizer.from_lists(plain)
-    windows = [level.window_len for level in model._levels()] if isinstance(model, MTS3) else []
-    plan = max(windows, default=1) - 1
-    return {"model": model.name, "state": state, "normalizer": normalizer.as_lists(), "longest_plan": plan}
+    return {
+        "model": model.name,
+        "state": state,
+        "normalizer": normalizer.as_lists(),
+        "longest_plan": model.longest_plan,
+    }
 
 
 @contextmanager
@@ -138,6 +142,7 @@ def _without_chatter() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=FutureWarning)
+        warnings.filterwarnings("ignore", message=".*_flat_weights.* were assigned during export")  # of an LSTM or GRU
         try:
             yield
         finally:

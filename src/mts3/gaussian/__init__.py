@@ -4,7 +4,7 @@ Numbers of equations are those of docs/mathematics.md.
 """
 
 from mts3.gaussian.banded import BandedMap
-from mts3.gaussian.belief import Belief, Evidence, diagonal, evidence_of, stack
+from mts3.gaussian.belief import Belief, Evidence, concat, diagonal, evidence_of, stack
 from mts3.gaussian.condition import aggregate, condition
 from mts3.gaussian.marginalize import DenseMap, LinearMap, ModalMap, dense_map, marginalize, modal_map, noise_cov
 
@@ -16,6 +16,7 @@ __all__ = [
     "LinearMap",
     "ModalMap",
     "aggregate",
+    "concat",
     "condition",
     "dense_map",
     "diagonal",

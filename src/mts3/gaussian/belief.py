@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -78,9 +78,22 @@ class Belief:
         """Both fields after `change`, which picks, moves or expands batch axes and leaves the last axis alone."""
         return Belief(change(self.mean), change(self.cov))
 
+    def unsqueeze(self, dim: int) -> Belief:
+        """The same beliefs with one more batch axis, of size 1."""
+        return self.map(lambda fields: fields.unsqueeze(dim))
+
+    def select(self, dim: int, index: int) -> Belief:
+        """The beliefs at one place of a batch axis."""
+        return self.map(lambda fields: fields.select(dim, index))
+
     def unbind(self, dim: int) -> Iterator[Belief]:
         """The beliefs along one batch axis, one by one."""
         return map(Belief, self.mean.unbind(dim), self.cov.unbind(dim))
+
+
+def concat(beliefs: Sequence[Belief], dim: int) -> Belief:
+    """Beliefs one after the other along a batch axis."""
+    return Belief(torch.cat([b.mean for b in beliefs], dim), torch.cat([b.cov for b in beliefs], dim))
 
 
 def stack(beliefs: list[Belief], dim: int) -> Belief:
@@ -133,15 +146,18 @@ class Evidence:
 
 
 def evidence_of(
-    obs: Float[Tensor, "*batch D"], var: Float[Tensor, "*batch D"], mask: Bool[Tensor, "*batch"]
+    obs: Float[Tensor, "*batch D"], var: Float[Tensor, "*batch D"], mask: Bool[Tensor, "*batch"] | None = None
 ) -> Evidence:
     """The evidence of single observations, equation (2) with N = 1; `.sum(dim)` makes that of a set.
 
     Args:
         obs: w, latent observations.
         var: r > 0, their variances.
-        mask: True where observed. False contributes exactly zero, and receives exactly zero gradient.
+        mask: True where observed. False contributes exactly zero, and receives exactly zero gradient. None: all are.
     """
+    if mask is None:
+        precision = var.reciprocal()
+        return Evidence(precision, precision * obs)
     observed = mask.unsqueeze(-1)
     precision = torch.where(observed, var.reciprocal(), 0.0)
     return Evidence(precision, precision * torch.where(observed, obs, 0.0))

@@ -5,63 +5,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-from typing import TypeVar
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from mts3.gaussian import Belief, Evidence, LinearMap
-from mts3.gaussian.filtering import FilterStep, combine
+from mts3.gaussian import Belief, concat, condition, smoothing
+from mts3.kernels import associative
 from mts3.kernels.backend import Backend, BackendRefused, Problem
 from mts3.kernels.choice import BACKENDS, choose, use_backend, wanted_backend
+from mts3.kernels.reference import REFERENCE
 from mts3.kernels.tracing import traced
 
 
-def filter_sequence(
-    prior: Belief,
-    transition: LinearMap,
-    offset: Belief,
-    evidence: Evidence | None,
-    detach_at: Container[int] = (),
-) -> Belief:
-    """Filter a sequence with the backend in force, see `use_backend`.
+def filter_sequence(problem: Problem) -> Belief:
+    """Filter a sequence with the backend in force, see `use_backend`; a single step by its definition.
 
-    Args:
-        prior: p(z_0), (B) beliefs.
-        transition: M, one for all steps.
-        offset: What other parents and the control add at each step, (B, T) beliefs, process noise included.
-        evidence: (B, T, D), zero where nothing was observed; None if nothing is at any step.
-        detach_at: Steps before which the gradient of the belief is cut.
     Returns: the predicted beliefs p(z_{t+1} | w_<=t), (B, T) beliefs.
     Raises:
         BackendRefused: if the backend asked for by name cannot do this.
     """
-    offset = _as_exact_as(prior, offset)
-    evidence = None if evidence is None else _as_exact_as(prior, evidence)
-    with torch.autocast(prior.mean.device.type, enabled=False):
-        problem = Problem(prior, transition, offset, evidence, detach_at)
-        return choose(problem).run(problem)
+    # No backend takes a single step sooner, or is chosen in less time.
+    backend = REFERENCE if problem.steps == 1 else choose(problem)
+    with exactly(problem.prior.mean.device.type):
+        return backend.run(problem)
 
 
-def filter_step(prior: Belief, transition: LinearMap, offset: Belief, evidence: Evidence) -> Belief:
-    """One step of `filter_sequence`, by its definition: no backend is sooner, or chosen in less time.
+def smooth_sequence(problem: Problem) -> Belief:
+    """What the whole sequence says about each of its states: p(z_t | w_<T), (B, T) beliefs.
 
-    Args:
-        prior: p(z_t | w_<t), (B) beliefs.
-        transition, offset, evidence: As in `filter_sequence`, without the time axis.
-    Returns: p(z_{t+1} | w_<=t), (B) beliefs.
+    Side by side in time, or one step after the other where the reference backend is asked for.
+
+    Raises:
+        ValueError: if the transition is not modal: the beliefs of others have dropped what smoothing goes through.
     """
-    offset, evidence = _as_exact_as(prior, offset), _as_exact_as(prior, evidence)
-    with torch.autocast(prior.mean.device.type, enabled=False):
-        return combine(prior, FilterStep(transition, offset, evidence))[1]
+    predictions = filter_sequence(problem)
+    with exactly(problem.prior.mean.device.type):
+        posteriors = concat((problem.prior.unsqueeze(1), predictions.map(lambda fields: fields[:, :-1])), 1)
+        if problem.evidence is not None:
+            posteriors = condition(posteriors, problem.evidence)
+        smooth = smoothing.smooth if wanted_backend() == REFERENCE.name else associative.smooth
+        return smooth(posteriors, predictions, problem.transition)
 
 
-Part = TypeVar("Part", Belief, Evidence)
-
-
-def _as_exact_as(prior: Belief, part: Part) -> Part:
-    """In the belief's own precision: precisions of 1e4 and covariances of 1e-4 do not fit into 8 bits."""
-    return part.map(lambda fields: fields.to(prior.mean.dtype))
+def exactly(device: str) -> AbstractContextManager[object]:
+    """No autocast within the block: beliefs are computed in their own precision."""
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
 __all__ = [
@@ -70,8 +58,9 @@ __all__ = [
     "BackendRefused",
     "Problem",
     "choose",
+    "exactly",
     "filter_sequence",
-    "filter_step",
+    "smooth_sequence",
     "traced",
     "use_backend",
     "wanted_backend",

@@ -23,13 +23,22 @@ class Problem:
         offset: What other parents and the control add: (B, T) beliefs, process noise included. Often expanded views.
         evidence: (B, T, D); None if nothing is observed, which gives what zeros give.
         detach_at: Steps before which the gradient of the belief is cut.
+
+    Offset and evidence are taken in the precision of the prior: precisions of 1e4 do not fit into 8 bits.
     """
 
     prior: Belief
     transition: LinearMap
     offset: Belief
     evidence: Evidence | None
-    detach_at: Container[int]
+    detach_at: Container[int] = ()
+
+    def __post_init__(self) -> None:
+        dtype = self.prior.mean.dtype
+        if self.offset.mean.dtype != dtype or self.offset.cov.dtype != dtype:
+            object.__setattr__(self, "offset", self.offset.map(lambda fields: fields.to(dtype)))
+        if self.evidence is not None and self.evidence.precision.dtype != dtype:
+            object.__setattr__(self, "evidence", self.evidence.map(lambda fields: fields.to(dtype)))
 
     @property
     def steps(self) -> int:

@@ -38,8 +38,8 @@ class GaussianEncoder(nn.Module):
         mean, raw_var = mlp(self.net, x).chunk(2, -1)
         return mean, softplus(raw_var) + VAR_FLOOR
 
-    def evidence(self, x: Float[Tensor, "*batch I"], mask: Bool[Tensor, "*batch"]) -> Evidence:
-        """Evidence (*batch, out_dim) of mean and variance, exactly zero where `mask` is False."""
+    def evidence(self, x: Float[Tensor, "*batch I"], mask: Bool[Tensor, "*batch"] | None = None) -> Evidence:
+        """Evidence (*batch, out_dim) of mean and variance, exactly zero where `mask` is False; None observes all."""
         if goes_in_blocks(x, self.net):
             return blocked_evidence(self.net, x, mask, VAR_FLOOR)
         mean, var = self(x)
@@ -67,18 +67,18 @@ class ObsEncoder(nn.Module):
         self,
         obs: Float[Tensor, "B T O"],
         obs_mask: Bool[Tensor, "B T O"],
-        phase: Float[Tensor, " T"] | None = None,
+        phase: Float[Tensor, "*#B T"] | None = None,
     ) -> Evidence:
         """Evidence (B, T, D) of each step on its own.
 
         Args:
             obs: Normalized; anything, NaN included, where `obs_mask` is False.
             obs_mask: True where observed.
-            phase: (t mod H) / H of every step, exactly if built with `with_phase`.
+            phase: (t mod H) / H of every step, of each sequence or of all alike; exactly if built with `with_phase`.
         """
         features = [torch.where(obs_mask, obs, 0.0), obs_mask.to(obs.dtype)]
         if phase is not None:
-            features.append(phase[:, None].expand(*obs.shape[:2], 1))
+            features.append(phase[..., None].expand(*obs.shape[:2], 1))
         return self.encoder.evidence(torch.cat(features, -1), obs_mask.any(-1))
 
 
@@ -95,10 +95,10 @@ class ActionSetEncoder(nn.Module):
         super().__init__()
         self.encoder = GaussianEncoder(action_dim + 1, 2 * latent_obs_dim, hidden_dim)
 
-    def forward(self, actions: Float[Tensor, "B T A"], phase: Float[Tensor, " T"]) -> Evidence:
+    def forward(self, actions: Float[Tensor, "B T A"], phase: Float[Tensor, "*#B T"]) -> Evidence:
         """Evidence (B, T, 2D) of each action on its own."""
-        features = torch.cat((actions, phase[:, None].expand(*actions.shape[:2], 1)), -1)
-        return self.encoder.evidence(features, torch.ones_like(features[..., 0], dtype=torch.bool))
+        features = torch.cat((actions, phase[..., None].expand(*actions.shape[:2], 1)), -1)
+        return self.encoder.evidence(features)
 
 
 class TripleEncoder(nn.Module):
@@ -124,7 +124,7 @@ class TripleEncoder(nn.Module):
         with_phase: bool = False,
     ) -> None:
         super().__init__()
-        self.with_change = with_change
+        self.obs_dim, self.action_dim, self.with_change = obs_dim, action_dim, with_change
         self.encoder = GaussianEncoder((4 + with_change) * obs_dim + action_dim + with_phase, out_dim, hidden_dim)
 
     def forward(
@@ -134,7 +134,7 @@ class TripleEncoder(nn.Module):
         actions: Float[Tensor, "B N A"],
         next_obs: Float[Tensor, "B N O"],
         next_mask: Bool[Tensor, "B N O"],
-        phase: Float[Tensor, " N"] | None = None,
+        phase: Float[Tensor, "*#B N"] | None = None,
     ) -> Evidence:
         """Evidence (B, N, J) of each triple; exactly zero unless both its observations were observed.
 
@@ -146,5 +146,5 @@ class TripleEncoder(nn.Module):
         if self.with_change:
             features.append(CHANGE_GAIN * torch.where(obs_mask & next_mask, parts[1] - parts[0], 0.0))
         if phase is not None:
-            features.append(phase[:, None].expand(*obs.shape[:2], 1))
+            features.append(phase[..., None].expand(*obs.shape[:2], 1))
         return self.encoder.evidence(torch.cat(features, -1), obs_mask.any(-1) & next_mask.any(-1))

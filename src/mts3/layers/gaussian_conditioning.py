@@ -32,5 +32,4 @@ class GaussianConditioning(nn.Module):
             raise ValueError(
                 f"expected observations (*batch, N >= 1, {prior.dim}) to match the prior, got {tuple(obs.shape)}"
             )
-        mask = obs.new_ones(obs.shape[:-1]).bool() if obs_mask is None else obs_mask
-        return condition(prior, evidence_of(obs, obs_var, mask).sum(-2))
+        return condition(prior, evidence_of(obs, obs_var, obs_mask).sum(-2))

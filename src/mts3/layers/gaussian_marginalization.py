@@ -11,9 +11,8 @@ import torch
 from torch import nn
 
 from mts3.gaussian import Belief
-from mts3.layers.prepared import Prepared
 from mts3.layers.process_noise import ProcessNoise
-from mts3.layers.transition import Transition, input_gain
+from mts3.layers.transitions import Transition, input_gain
 from mts3.types import Float, Tensor
 
 
@@ -38,7 +37,6 @@ class GaussianMarginalization(nn.Module):
         self.noise = ProcessNoise(dim)
         gain = input_gain(transitions[0])
         self.register_buffer("gain", torch.cat((gain, gain if memory else torch.zeros_like(gain))))
-        self.prepared = Prepared()
 
     def forward(self, parents: Sequence[Belief], shift: Float[Tensor, "*batch twoD"] | None = None) -> Belief:
         """The belief about z'.
@@ -60,7 +58,7 @@ class GaussianMarginalization(nn.Module):
             others: The beliefs of every parent but the first.
             shift: b, deterministic.
         """
-        noise, cov_gain = self.prepared(self._noise_and_gain, self.noise.raw, self.gain)
+        noise, cov_gain = self.noise_and_gain()
         moved = [m().apply(other) for m, other in zip(islice(self.transitions, 1, None), others, strict=True)]
         if moved:
             pushed = reduce(operator.add, moved)
@@ -74,7 +72,7 @@ class GaussianMarginalization(nn.Module):
         mean = offset.mean + self.scaled(shift)
         return Belief(mean, offset.cov.expand(*mean.shape[:-1], -1))
 
-    def _noise_and_gain(self) -> tuple[Float[Tensor, " threeD"], Float[Tensor, " threeD"]]:
+    def noise_and_gain(self) -> tuple[Float[Tensor, " threeD"], Float[Tensor, " threeD"]]:
         """The process noise as it enters, and what G does to the three covariance fields."""
         upper, lower = self.gain.chunk(2)
         gain = torch.cat((upper * upper, upper * lower, lower * lower))

@@ -11,8 +11,9 @@ import torch
 from torch import nn
 from torch.nn.functional import softplus
 
+from mts3.errors import UserError
 from mts3.gaussian import Belief, Evidence
-from mts3.layers.decoder import GaussianDecoder
+from mts3.layers.decoders import DECODERS, Decoder
 from mts3.layers.encoder import VAR_FLOOR, ObsEncoder
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
@@ -90,20 +91,20 @@ class ImageObsEncoder(nn.Module):
         self,
         obs: Float[Tensor, "B T O"],
         obs_mask: Bool[Tensor, "B T O"],
-        phase: Float[Tensor, " T"] | None = None,
+        phase: Float[Tensor, "*#B T"] | None = None,
     ) -> Evidence:
         """Evidence (B, T, D) of each step on its own. Arguments as in `ObsEncoder.forward`."""
-        seen = obs_mask.any(-1)
-        mask = obs_mask[seen]
-        pixels = torch.where(mask, obs[seen], 0.0)
+        observed = obs_mask.any(-1)
+        mask = obs_mask[observed]
+        pixels = torch.where(mask, obs[observed], 0.0)
         images = torch.cat((pixels, mask.to(obs.dtype)), -1).unflatten(-1, (-1, self.height, self.width))
-        extra = None if phase is None else phase.expand(seen.shape)[seen][:, None]
+        extra = None if phase is None else phase.expand(observed.shape)[observed][:, None]
         mean, var = self.encoder(images, extra)
         precision = var.reciprocal()
-        return Evidence(_scatter(precision, seen), _scatter(precision * mean, seen))
+        return Evidence(_scatter(precision, observed), _scatter(precision * mean, observed))
 
 
-class ImageDecoder(nn.Module):
+class ImageDecoder(Decoder):
     """`GaussianDecoder` for images: a belief about the state to mean and variance of every pixel.
 
     Two networks of transposed convolutions. The mean comes from (mu_u, mu_l); the variance from all five fields:
@@ -156,11 +157,26 @@ def make_obs_encoder(
 
 
 def make_decoder(
-    latent_obs_dim: int, obs_dim: int, hidden_dim: int, image_shape: Sequence[int] | None = None
-) -> GaussianDecoder | ImageDecoder:
-    """The decoder to flat observations, or to images. Arguments and errors as in `make_obs_encoder`."""
+    latent_obs_dim: int,
+    obs_dim: int,
+    hidden_dim: int,
+    kind: str = "gaussian",
+    image_shape: Sequence[int] | None = None,
+) -> Decoder:
+    """The decoder to flat observations, or to images.
+
+    Args:
+        latent_obs_dim, obs_dim, hidden_dim, image_shape: As in `make_obs_encoder`.
+        kind: One of `DECODERS`: "gaussian", "student_t". Images have the Gaussian one alone.
+    Raises:
+        UserError: for an unknown kind, with the nearest names, or another than "gaussian" for images.
+        ValueError: as in `make_obs_encoder`.
+    """
+    decoder = DECODERS[kind]
     if image_shape is None:
-        return GaussianDecoder(latent_obs_dim, obs_dim, hidden_dim)
+        return decoder(latent_obs_dim, obs_dim, hidden_dim)
+    if kind != "gaussian":
+        raise UserError(f"decoder={kind} is for flat observations; images have decoder=gaussian")
     return ImageDecoder(latent_obs_dim, checked(image_shape, obs_dim), hidden_dim)
 
 

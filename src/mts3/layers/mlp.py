@@ -13,10 +13,9 @@ import torch
 from torch import nn
 
 from mts3.gaussian import Evidence
-from mts3.kernels import wanted_backend
+from mts3.kernels import traced, wanted_backend
 from mts3.layers.blocked import BlockedMLP
 from mts3.layers.blocked_evidence import BlockedEvidence
-from mts3.layers.prepared import traced
 from mts3.types import Bool, Float, Tensor
 
 FEWEST_ROWS = 2048
@@ -27,7 +26,7 @@ STACKS = ([nn.Linear, nn.ReLU, nn.Linear], [nn.Linear, nn.ReLU, nn.LayerNorm, nn
 
 def goes_in_blocks(x: Float[Tensor, "*batch I"], net: nn.Sequential) -> bool:
     """Whether `net` takes x (*batch, I) in blocks here and now."""
-    if traced() or x.shape[:-1].numel() < FEWEST_ROWS or not _known(net):
+    if x.shape[:-1].numel() < FEWEST_ROWS or traced() or not _known(net):
         return False
     on_cpu = x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
     exact = x.dtype in (torch.float32, torch.float64) and x.dtype == net[0].weight.dtype
@@ -53,22 +52,24 @@ def mlp(net: nn.Sequential, x: Float[Tensor, "*batch I"]) -> Float[Tensor, "*bat
 
 
 def blocked_evidence(
-    net: nn.Sequential, x: Float[Tensor, "*batch I"], mask: Bool[Tensor, "*batch"], floor: float
+    net: nn.Sequential, x: Float[Tensor, "*batch I"], mask: Bool[Tensor, "*batch"] | None, floor: float
 ) -> Evidence:
     """`evidence_of` mean and variance, `net` saying mean and raw variance; only where observed is anything computed.
 
     Args:
         net: As in `mlp`, with x for which `goes_in_blocks`.
         x: (*batch, I).
-        mask: True where observed.
+        mask: True where observed; None: everywhere.
         floor: Added to softplus(raw variance).
     """
-    seen = mask.flatten().nonzero().squeeze(1)
-    x = x.reshape(-1, x.shape[-1])
-    gaps = len(seen) < len(x)
-    found: tuple[Tensor, Tensor] = BlockedEvidence.apply(_blocked(net, x.index_select(0, seen) if gaps else x), floor)
-    fields = (x.new_zeros(len(x), f.shape[1]).index_copy(0, seen, f) if gaps else f for f in found)
-    return Evidence(*(f.unflatten(0, mask.shape) for f in fields))
+    batch, x = x.shape[:-1], x.reshape(-1, x.shape[-1])
+    observed = None if mask is None else mask.flatten().nonzero().squeeze(1)
+    if observed is None or len(observed) == len(x):
+        fields: tuple[Tensor, ...] = BlockedEvidence.apply(_blocked(net, x), floor)
+    else:
+        found = BlockedEvidence.apply(_blocked(net, x.index_select(0, observed)), floor)
+        fields = tuple(x.new_zeros(len(x), f.shape[1]).index_copy(0, observed, f) for f in found)
+    return Evidence(*(f.unflatten(0, batch) for f in fields))
 
 
 def _blocked(net: nn.Sequential, x: Float[Tensor, "N I"]) -> Float[Tensor, "N J"]:

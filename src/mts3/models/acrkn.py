@@ -9,7 +9,8 @@ import torch
 
 from mts3.gaussian import Belief
 from mts3.layers import GaussianMarginalization, make_transition
-from mts3.models.fast_level import FastLevel
+from mts3.layers.sizes import check_sizes
+from mts3.models.fast_level import make_fast_level
 from mts3.models.latent import LatentModel, last
 from mts3.types import Bool, Float, Tensor
 
@@ -47,9 +48,10 @@ class AcRKN(LatentModel):
         bases: K, of a locally linear transition.
         encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
         image_shape: (C, H, W) if observations are images, flat in the last axis.
-        reward: Whether a second decoder tells the reward, `Prediction.reward`.
+        reward: Whether a second decoder predicts the reward, `Prediction.reward`.
+        decoder: The likelihood of an observation, "gaussian" or "student_t", see `mts3.layers.DECODERS`.
     Reference: Shaj et al. 2020 (arXiv 2010.10201). Differs from the paper in: how the bases start (stable and close to
-        each other), and what pushes the state is scaled, see `mts3.layers.transition.input_gain`.
+        each other), and what pushes the state is scaled, see `mts3.layers.transitions.base.input_gain`.
     """
 
     name = "acrkn"
@@ -68,11 +70,14 @@ class AcRKN(LatentModel):
         decoder_hidden: int = 240,
         image_shape: Sequence[int] | None = None,
         reward: bool = False,
+        decoder: str = "gaussian",
     ) -> None:
-        super().__init__(locals())
+        super().__init__(obs_dim, action_dim)
+        check_sizes(latent_obs_dim=latent_obs_dim)
         self.latent_obs_dim = latent_obs_dim
+        self.static_step = image_shape is None
         own = make_transition(transition, latent_obs_dim, transition_init, bandwidth, bases)
-        self.fast = FastLevel(
+        self.fast = make_fast_level(
             obs_dim,
             action_dim if self.uses_actions else 0,
             latent_obs_dim,
@@ -80,35 +85,31 @@ class AcRKN(LatentModel):
             encoder_hidden,
             control_hidden,
             decoder_hidden,
+            decoder,
             image_shape,
             reward,
         )
 
     def initial_state(self, batch_size: int) -> AcRKNState:
         """The state before anything was observed."""
-        return AcRKNState(initial_belief(batch_size, self.latent_obs_dim, self._like))
+        return AcRKNState(initial_belief(batch_size, self.latent_obs_dim, self.like))
 
-    def _believe(
+    def cut_every(self, state: AcRKNState) -> tuple[int, int]:
+        """After any step."""
+        return 1, 0
+
+    def believe(
         self,
         state: AcRKNState,
         obs: Float[Tensor, "B T O"] | None,
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"] | None,
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Belief, AcRKNState]:
-        beliefs = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, obs_mask)
+        """See `LatentModel.believe`."""
+        noise = self.fast.marginalization.offset([])
+        beliefs = self.fast.observe(self.fast.problem(state.prior, noise, obs, actions, obs_mask))
         return beliefs, AcRKNState(last(beliefs))
-
-    def _next(
-        self,
-        state: AcRKNState,
-        obs: Float[Tensor, "B 1 O"],
-        action: Float[Tensor, "B 1 A"],
-        obs_mask: Bool[Tensor, "B 1 O"],
-        plan: Float[Tensor, "B n A"] | None,
-    ) -> tuple[Belief, AcRKNState]:
-        belief = self.fast.step(state.prior, self.fast.offset([]), obs, action, obs_mask)
-        return belief, AcRKNState(belief)
 
 
 class RKN(AcRKN):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -105,3 +108,31 @@ def completed_mask(what: str, obs: Tensor, obs_mask: Any) -> Bool[Tensor, "..."]
 def is_finite(values: Tensor) -> Tensor:
     """True where neither NaN nor infinite: `torch.isfinite` in half the passes."""
     return values.abs() < torch.inf
+
+
+def recording(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that leaves in `self.arguments` what it was called with, defaults included.
+
+    The outermost class decides: what it passes on to its bases is recorded only if it takes such an argument itself, by
+    name or among its **keywords.
+    """
+    signature = inspect.signature(init)
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values())
+
+    @functools.wraps(init)
+    def recorded(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(self, *args, **kwargs)  # what Python itself says of wrong arguments
+        bound.apply_defaults()
+        given: dict[str, Any] = {}
+        for (name, value), p in zip(bound.arguments.items(), signature.parameters.values(), strict=True):
+            if p.kind is p.VAR_KEYWORD:
+                given |= value
+            elif p.kind is not p.VAR_POSITIONAL:
+                given[name] = value
+        del given[next(iter(signature.parameters))]  # self
+        outer, more = vars(self).get("_recorded", ({}, True))
+        vars(self)["_recorded"] = ({**given, **outer} if more else outer), more and open_ended
+        vars(self)["arguments"] = vars(self)["_recorded"][0]
+        init(self, *args, **kwargs)
+
+    return recorded

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from mts3.channels import Channels
+from mts3.kernels import Problem
 from mts3.models import store
 from mts3.models.arguments import (
     batch_size_of,
@@ -20,55 +21,73 @@ from mts3.models.arguments import (
     check_state,
     check_tensor,
     completed_mask,
+    recording,
 )
 from mts3.normalizer import Normalizer
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
+
+if TYPE_CHECKING:
+    from mts3.online import OnlineStep
 
 
 class WorldModel(nn.Module, ABC):
     """Learned dynamics of a system with observations and, unless action_dim is 0, actions.
 
     Entry t of a prediction is the belief about obs[t+1] given obs[..t] and actions[..t]. Everything is in
-    normalized units; `normalizer` converts. `State` is whatever immutable record a model carries between calls.
+    normalized units; `normalizer` converts. A state is whatever immutable record of tensors a model carries between
+    calls, see `mts3.models.state`.
+
+    A model defines `initial_state` and `advance`. What training, long sequences, export and the command ask besides has
+    safe answers here: `rollout` and `rollout_mean` may be answered sooner, `cut_every`, `longest_plan`, `static_step`,
+    `require_causal`, `predict_changes` and `filter_problem` tell what a model can do.
 
     Attributes:
         obs_dim: O.
-        action_dim: A; 0 for a system without actions, where `actions` may be None.
-        arguments: What the constructor was given, for saving.
+        action_dim: A; 0 for a system without actions.
+        arguments: What the constructor was given, for saving; recorded for every subclass by itself.
         normalizer: Of the data the model was trained on; None before training.
         channels: Names, units and rate of these data; None before training.
         uses_actions: False for a model that accepts actions and does not look at them.
         target: What the network's output is about: "obs", or "delta" (see `DeltaTarget`).
+        longest_plan: Actions planned after a step that may change its prediction; 0: none does.
+        static_step: Whether a step is one computation whatever the state and mask hold, so that it can be drawn as a
+            graph; its image encoder makes a model of images another one at each step.
     """
 
     name: str = ""
     target: str = "obs"
     uses_actions: bool = True
+    longest_plan: int = 0
+    static_step: bool = False
+    arguments: dict[str, Any]
 
-    def __init__(self, arguments: dict[str, Any]) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = recording(cls.__init__)
+
+    def __init__(self, obs_dim: int, action_dim: int) -> None:
         super().__init__()
-        self.arguments = {key: value for key, value in arguments.items() if key not in ("self", "__class__")}
-        self.obs_dim: int = arguments["obs_dim"]
-        self.action_dim: int = arguments["action_dim"]
+        self.obs_dim, self.action_dim = obs_dim, action_dim
         self.normalizer: Normalizer | None = None
         self.channels: Channels | None = None
-        for size, least in {"obs_dim": 1, "action_dim": 0, "latent_obs_dim": 1}.items():
-            if arguments.get(size, least) < least:
-                raise ValueError(f"expected {size} >= {least}, got {arguments[size]}")
+        for size, (given, least) in {"obs_dim": (obs_dim, 1), "action_dim": (action_dim, 0)}.items():
+            if given < least:
+                raise ValueError(f"expected {size} >= {least}, got {given}")
 
     @abstractmethod
     def initial_state(self, batch_size: int) -> Any:
         """The state before anything was observed."""
 
     @abstractmethod
-    def _observe(
+    def advance(
         self,
         state: Any,
         obs: Float[Tensor, "B T O"],
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, Any]:
         """What a model is: `observe` and `step`, their arguments checked and completed.
 
@@ -78,16 +97,52 @@ class WorldModel(nn.Module, ABC):
             plan: Known actions after the last step, as in `step`; None knows none.
         """
 
-    def _step(
-        self,
-        state: Any,
-        obs: Float[Tensor, "B O"],
-        action: Float[Tensor, "B A"],
-        obs_mask: Bool[Tensor, "B O"],
-        plan: Float[Tensor, "B n A"] | None,
-    ) -> tuple[Prediction, Any]:
-        """`_observe` for a sequence of one step; for models that get there sooner."""
-        return self._observe(state, obs[:, None], action[:, None], obs_mask[:, None], plan)
+    def rollout(self, state: Any, actions: Float[Tensor, "B T A"]) -> Prediction:
+        """`imagine`, its arguments checked: what `advance` predicts with everything masked, or the same sooner."""
+        nothing = self.like.new_zeros(*actions.shape[:2], self.obs_dim)
+        return self.advance(state, nothing, actions, torch.zeros_like(nothing, dtype=torch.bool))[0]
+
+    def rollout_mean(self, state: Any, actions: Float[Tensor, "B T A"]) -> Float[Tensor, "B T O"]:
+        """`imagine_mean`, its arguments checked."""
+        return self.rollout(state, actions).mean
+
+    def cut_every(self, state: Any) -> tuple[int, int] | None:
+        """Where a sequence that goes on from `state` may be cut in two without changing anything.
+
+        Returns: (length, before): after each `length` steps, `before` of which lie before the state; None: nowhere,
+            the answer of a model that says nothing.
+        """
+
+    def require_causal(self) -> None:
+        """Refuse to go step by step: for models that look ahead on purpose.
+
+        Raises:
+            UserError: if predictions depend on later observations.
+        """
+
+    def predict_changes(self, scale: Float[Tensor, " O"]) -> None:
+        """Hear that the network's output is read as the change of the observation, in units of `scale`.
+
+        For models that feed their own predictions back.
+        """
+
+    def filter_problem(self) -> Problem | None:
+        """What the model asks a filter backend for, as short as it gets; None for one that does not filter."""
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the model's dtype, on its device."""
+        return next(chain(self.parameters(), self.buffers()))
+
+    def online(self) -> OnlineStep:
+        """`step` for one sequence, prepared once: the same numbers in a fraction of the time, see `mts3.online`.
+
+        Raises:
+            UserError: if the model has a part that is not known exactly, in words.
+        """
+        from mts3.online import OnlineStep  # the layer above: nothing in the models looks at it
+
+        return OnlineStep(self)
 
     def observe(
         self,
@@ -108,11 +163,11 @@ class WorldModel(nn.Module, ABC):
         Raises:
             ValueError: for wrong shapes, dtypes or a NaN that the mask calls observed.
         """
-        checked = self._check_sequence(obs, actions, obs_mask)
+        checked = self.check_sequence(obs, actions, obs_mask)
         if state is None:
             state = self.initial_state(obs.shape[0])
         check_state(state, "obs", obs.shape[0])
-        return self._observe(state, *checked, None)
+        return self.advance(state, *checked)
 
     def step(
         self,
@@ -132,19 +187,8 @@ class WorldModel(nn.Module, ABC):
         Returns: the prediction (B, 1, O) and the next state.
         """
         self.require_causal()
-        obs, action, mask = self._check_sequence(obs_t, action_t, obs_mask, one_step=True)
-        check_state(state, "obs_t", obs.shape[0])
-        if planned_actions is not None:
-            check_tensor("planned_actions", planned_actions, "B, n", self.action_dim, obs)
-            check_batch("planned_actions", planned_actions.shape[0], "obs_t", obs.shape[0])
-        return self._step(state, obs, action, mask, planned_actions)
-
-    def require_causal(self) -> None:
-        """Refuse to go step by step: for models that look ahead on purpose.
-
-        Raises:
-            UserError: if predictions depend on later observations.
-        """
+        obs, action, mask = self.check_step(state, obs_t, action_t, obs_mask, planned_actions)
+        return self.advance(state, obs[:, None], action[:, None], mask[:, None], planned_actions)
 
     def imagine(
         self, state: Any, actions: Float[Tensor, "B T A"] | None = None, horizon: int | None = None
@@ -158,7 +202,7 @@ class WorldModel(nn.Module, ABC):
         Raises:
             ValueError: for actions of another shape or dtype, none at all, or a state for another batch.
         """
-        return self._imagine(state, self._check_imagined(state, actions, horizon))
+        return self.rollout(state, self._check_imagined(state, actions, horizon))
 
     def imagine_mean(
         self, state: Any, actions: Float[Tensor, "B T A"] | None = None, horizon: int | None = None
@@ -167,16 +211,7 @@ class WorldModel(nn.Module, ABC):
 
         Arguments as for `imagine`.
         """
-        return self._imagine_mean(state, self._check_imagined(state, actions, horizon))
-
-    def _imagine(self, state: Any, actions: Float[Tensor, "B T A"]) -> Prediction:
-        """`imagine`, its arguments checked: what `_observe` says with everything masked, or the same sooner."""
-        unseen = self._like.new_zeros(*actions.shape[:2], self.obs_dim)
-        return self._observe(state, unseen, actions, torch.zeros_like(unseen, dtype=torch.bool), None)[0]
-
-    def _imagine_mean(self, state: Any, actions: Float[Tensor, "B T A"]) -> Float[Tensor, "B T O"]:
-        """`imagine_mean`, its arguments checked."""
-        return self._imagine(state, actions).mean
+        return self.rollout_mean(state, self._check_imagined(state, actions, horizon))
 
     def forward(
         self,
@@ -191,20 +226,33 @@ class WorldModel(nn.Module, ABC):
         """Write `model.safetensors` and `model.json` (arguments, normalizer, channels) into the folder `path`."""
         store.save(self, Path(path))
 
-    @property
-    def _like(self) -> Tensor:
-        """A tensor of the model's dtype, on its device."""
-        return next(chain(self.parameters(), self.buffers()))
+    def check_step(
+        self, state: Any, obs_t: Tensor, action_t: Tensor | None, obs_mask: Tensor | None, plan: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Observation (B, O), action (B, A) and mask (B, O) of a call to `step`, checked and completed.
 
-    def _check_sequence(
+        Raises:
+            ValueError: for what `step` refuses.
+        """
+        checked = self.check_sequence(obs_t, action_t, obs_mask, one_step=True)
+        check_state(state, "obs_t", obs_t.shape[0])
+        if plan is not None:
+            check_tensor("planned_actions", plan, "B, n", self.action_dim, obs_t)
+            check_batch("planned_actions", plan.shape[0], "obs_t", obs_t.shape[0])
+        return checked
+
+    def check_sequence(
         self, obs: Tensor, actions: Tensor | None, obs_mask: Tensor | None, one_step: bool = False
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Observations, actions (B, T, A) and mask (B, T, O) of a call to `observe`, or `step`, checked.
+        """Observations, actions (B, T, A) and mask (B, T, O) of a call to `observe`, or `step`, checked and completed.
 
         With `one_step` nothing has the time axis.
+
+        Raises:
+            ValueError: for what `observe` refuses.
         """
         what, done, axes = ("obs_t", "action_t", "B") if one_step else ("obs", "actions", "B, T")
-        like = self._like
+        like = self.like
         check_tensor(what, obs, axes, self.obs_dim, like)
         check_some(what, obs, axes, self.obs_dim)
         if actions is None and self.action_dim == 0:
@@ -232,8 +280,8 @@ class WorldModel(nn.Module, ABC):
         if horizon is not None and horizon < 1:
             raise ValueError(f"expected horizon >= 1, got {horizon}")
         if actions is None:
-            actions = self._like.new_zeros(batch_size_of(state), horizon or 0, 0)
-        check_actions("actions", actions, "B, T", self.action_dim, self._like)
+            actions = self.like.new_zeros(batch_size_of(state), horizon or 0, 0)
+        check_actions("actions", actions, "B, T", self.action_dim, self.like)
         if horizon not in (None, actions.shape[1]):
             raise ValueError(
                 f"actions {tuple(actions.shape)} have {actions.shape[1]} steps and horizon={horizon}: pass one of them"

@@ -1,4 +1,4 @@
-"""Predict the change: a model whose network tells how far the observation moves, not where it is."""
+"""Predict the change: a model whose network says how far the observation moves, not where it is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from mts3.kernels import Problem
 from mts3.models.base import WorldModel
-from mts3.models.transformer import TransformerAR
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
 
@@ -50,33 +50,35 @@ class DeltaTarget(WorldModel):
     scale: Tensor
 
     def __init__(self, model: WorldModel, scale: Float[Tensor, " O"]) -> None:
-        super().__init__(model.arguments)
-        self.name = model.name
+        super().__init__(model.obs_dim, model.action_dim)
+        self.arguments, self.name = model.arguments, model.name
         self.uses_actions = model.uses_actions
         self.model = model
-        self.register_buffer("scale", scale.to(model._like))
-        if isinstance(model, TransformerAR):
-            model.change_scale = self.scale.clone()  # what it feeds back stays an observation
+        self.register_buffer("scale", scale.to(model.like))
+        model.predict_changes(self.scale)
         self.normalizer, self.channels = model.normalizer, model.channels
+        self.longest_plan, self.static_step = model.longest_plan, model.static_step
 
     def initial_state(self, batch_size: int) -> DeltaState:
         """The state before anything was observed."""
-        zero = self._like.new_zeros(batch_size, self.obs_dim)
+        zero = self.like.new_zeros(batch_size, self.obs_dim)
         return DeltaState(self.model.initial_state(batch_size), zero, torch.ones_like(zero))
 
-    def _observe(
+    def advance(
         self,
         state: DeltaState,
         obs: Float[Tensor, "B T O"],
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, DeltaState]:
-        change, inner = self.model._observe(state.inner, obs, actions, obs_mask, plan)
+        """See `WorldModel.advance`."""
+        change, inner = self.model.advance(state.inner, obs, actions, obs_mask, plan)
         return self._add_up(change, inner, obs, obs_mask, state)
 
-    def _imagine(self, state: DeltaState, actions: Float[Tensor, "B T A"]) -> Prediction:
-        change = self.model._imagine(state.inner, actions)
+    def rollout(self, state: DeltaState, actions: Float[Tensor, "B T A"]) -> Prediction:
+        """See `WorldModel.rollout`."""
+        change = self.model.rollout(state.inner, actions)
         unseen = torch.zeros_like(change.mean)
         return self._add_up(change, None, unseen, unseen.bool(), state)[0]
 
@@ -84,16 +86,24 @@ class DeltaTarget(WorldModel):
         """As the model inside."""
         self.model.require_causal()
 
+    def cut_every(self, state: DeltaState) -> tuple[int, int] | None:
+        """As the model inside."""
+        return self.model.cut_every(state.inner)
+
+    def filter_problem(self) -> Problem | None:
+        """As the model inside."""
+        return self.model.filter_problem()
+
     def _add_up(
         self, change: Prediction, inner: Any, obs: Tensor, mask: Tensor, state: DeltaState
     ) -> tuple[Prediction, DeltaState]:
         """Changes onto levels, one step after the other: a difference of running sums would lose small variances."""
-        seen, known = mask.unbind(1), torch.where(mask, obs, 0.0).unbind(1)
+        masks, known = mask.unbind(1), torch.where(mask, obs, 0.0).unbind(1)
         moved = change.affine(self.scale, 0.0)
         steps = moved.mean.unbind(1), moved.var.unbind(1)
         mean, var = state.mean, state.var
         means, variances = [], []
-        for observed, value, step, step_var in zip(seen, known, *steps, strict=True):
+        for observed, value, step, step_var in zip(masks, known, *steps, strict=True):
             mean = torch.where(observed, value, mean) + step
             var = torch.where(observed, 0.0, var) + step_var
             means.append(mean)

@@ -8,9 +8,10 @@ import torch
 
 from mts3.gaussian import Belief, Evidence, aggregate, diagonal
 from mts3.layers import GaussianMarginalization, TripleEncoder, make_transition
+from mts3.layers.sizes import check_sizes
 from mts3.models.acrkn import AcRKNState, initial_belief
 from mts3.models.arguments import check_state
-from mts3.models.fast_level import FastLevel
+from mts3.models.fast_level import make_fast_level
 from mts3.models.last_step import LastStep, last_step
 from mts3.models.latent import LatentModel, last
 from mts3.types import Bool, Float, Tensor
@@ -48,14 +49,16 @@ class HiPRSSM(LatentModel):
         bandwidth: Of a banded or locally linear transition.
         bases: K, of a locally linear transition.
         encoder_hidden, set_encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
-        reward: Whether a second decoder tells the reward, `Prediction.reward`.
+        reward: Whether a second decoder predicts the reward, `Prediction.reward`.
         adaptive: For hidden parameters that multiply what actions do, as a mass does: the context encoder also sees by
             how much the observation changed, and the shift is b(a_t, E[task]).
+        decoder: The likelihood of an observation, "gaussian" or "student_t", see `mts3.layers.DECODERS`.
     Reference: Shaj et al. 2022 (arXiv 2206.14697). Differs from the paper in: the context is whatever was observed so
         far in place of a fixed window before the target; what `AcRKN` differs in.
     """
 
     name = "hiprssm"
+    static_step = True
 
     def __init__(
         self,
@@ -73,13 +76,15 @@ class HiPRSSM(LatentModel):
         decoder_hidden: int = 240,
         reward: bool = False,
         adaptive: bool = False,
+        decoder: str = "gaussian",
     ) -> None:
-        super().__init__(locals())
+        super().__init__(obs_dim, action_dim)
+        check_sizes(latent_obs_dim=latent_obs_dim)
         self.latent_obs_dim = latent_obs_dim
         own = make_transition(transition, latent_obs_dim, transition_init, bandwidth, bases)
         of_task = make_transition("banded" if transition == "banded" else "dense", latent_obs_dim, task_init, bandwidth)
         self.context_encoder = TripleEncoder(obs_dim, action_dim, 2 * latent_obs_dim, set_encoder_hidden, adaptive)
-        self.fast = FastLevel(
+        self.fast = make_fast_level(
             obs_dim,
             action_dim,
             latent_obs_dim,
@@ -87,6 +92,7 @@ class HiPRSSM(LatentModel):
             encoder_hidden,
             control_hidden,
             decoder_hidden,
+            decoder,
             reward=reward,
             task_dim=2 * latent_obs_dim if adaptive else 0,
         )
@@ -94,9 +100,9 @@ class HiPRSSM(LatentModel):
 
     def initial_state(self, batch_size: int) -> HiPRSSMState:
         """The state before anything was observed: no triple yet."""
-        prior = initial_belief(batch_size, self.latent_obs_dim, self._like)
+        prior = initial_belief(batch_size, self.latent_obs_dim, self.like)
         nothing = torch.zeros_like(prior.mean)
-        last = LastStep.none(batch_size, self.obs_dim, self.action_dim, self._like)
+        last = LastStep.none(batch_size, self.obs_dim, self.action_dim, self.like)
         return HiPRSSMState(prior, Evidence(nothing, nothing), last)
 
     def adapt(
@@ -118,7 +124,7 @@ class HiPRSSM(LatentModel):
         Raises:
             ValueError: for what `observe` refuses, or a context mask of another shape or type.
         """
-        obs, actions, mask = self._check_sequence(obs, actions, obs_mask)
+        obs, actions, mask = self.check_sequence(obs, actions, obs_mask)
         if context_mask is not None and (context_mask.shape != obs.shape[:2] or context_mask.dtype != torch.bool):
             raise ValueError(
                 f"expected context_mask {tuple(obs.shape[:2])} of bool, True = counts; got "
@@ -131,36 +137,28 @@ class HiPRSSM(LatentModel):
         triples: Evidence = self.context_encoder(obs[:, :-1], counted[:, :-1], actions[:, :-1], obs[:, 1:], mask[:, 1:])
         return replace(state, context=state.context + triples.sum(1))
 
-    def _believe(
+    def cut_every(self, state: HiPRSSMState) -> tuple[int, int]:
+        """After any step."""
+        return 1, 0
+
+    def believe(
         self,
         state: HiPRSSMState,
         obs: Float[Tensor, "B T O"] | None,
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"] | None,
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Belief, HiPRSSMState]:
+        """See `LatentModel.believe`."""
         context = state.context.map(lambda part: part[:, None])
         if obs is not None and obs_mask is not None:
             triples: Evidence = self.context_encoder(*state.last.before(obs, obs_mask, actions), obs, obs_mask)
             context = triples.cumsum(1) + context
         # Where nothing is observed the task stays as it is: one belief for all steps.
         task = diagonal(*aggregate(context))
-        told = task.mean.expand(*actions.shape[:2], -1) if self.adaptive else None
-        beliefs = self.fast.observe(state.prior, self.fast.offset([task]), obs, actions, obs_mask, task=told)
+        task_mean = task.mean.expand(*actions.shape[:2], -1) if self.adaptive else None
+        parents = self.fast.marginalization.offset([task])
+        problem = self.fast.problem(state.prior, parents, obs, actions, obs_mask, task_mean=task_mean)
+        beliefs = self.fast.observe(problem)
         after = last_step(obs, obs_mask, actions, self.obs_dim)
         return beliefs, HiPRSSMState(last(beliefs), context.map(lambda part: part[:, -1]), after)
-
-    def _next(
-        self,
-        state: HiPRSSMState,
-        obs: Float[Tensor, "B 1 O"],
-        action: Float[Tensor, "B 1 A"],
-        obs_mask: Bool[Tensor, "B 1 O"],
-        plan: Float[Tensor, "B n A"] | None,
-    ) -> tuple[Belief, HiPRSSMState]:
-        triple: Evidence = self.context_encoder(*state.last.before(obs, obs_mask, action), obs, obs_mask)
-        context = state.context + triple.map(lambda part: part.squeeze(1))
-        task = diagonal(*aggregate(context))
-        told = task.mean if self.adaptive else None
-        belief = self.fast.step(state.prior, self.fast.offset([task]), obs, action, obs_mask, told)
-        return belief, HiPRSSMState(belief, context, last_step(obs, obs_mask, action, self.obs_dim))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any
 
-from mts3.gaussian import Belief
+from mts3.gaussian import Belief, Evidence
+from mts3.kernels import Problem
 from mts3.models.base import WorldModel
 from mts3.models.fast_level import FastLevel
 from mts3.prediction import Prediction
@@ -22,62 +23,51 @@ class LatentModel(WorldModel):
     fast: FastLevel
 
     @property
-    def _like(self) -> Tensor:
+    def like(self) -> Tensor:
         """A tensor of the model's dtype, on its device; found sooner than its first parameter."""
         return self.fast.marginalization.gain
 
     @abstractmethod
-    def _believe(
+    def believe(
         self,
         state: Any,
         obs: Float[Tensor, "B T O"] | None,
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"] | None,
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Belief, Any]:
         """The belief about the next state after each step, (B, T) beliefs, and the state after the last.
 
-        Arguments as for `_observe`; without observations and mask nothing is observed, and nothing encoded.
+        Arguments as for `advance`; without observations and mask nothing is observed, and nothing encoded.
         """
 
-    def _observe(
+    def advance(
         self,
         state: Any,
         obs: Float[Tensor, "B T O"],
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, Any]:
-        beliefs, after = self._believe(state, obs, actions, obs_mask, plan)
+        """`believe`, decoded."""
+        beliefs, after = self.believe(state, obs, actions, obs_mask, plan)
         return self.fast.decode(beliefs), after
 
-    @abstractmethod
-    def _next(
-        self,
-        state: Any,
-        obs: Float[Tensor, "B 1 O"],
-        action: Float[Tensor, "B 1 A"],
-        obs_mask: Bool[Tensor, "B 1 O"],
-        plan: Float[Tensor, "B n A"] | None,
-    ) -> tuple[Belief, Any]:
-        """`_believe` for a single step, without what only sequences need: a (B) belief, and the state after it."""
+    def rollout(self, state: Any, actions: Float[Tensor, "B T A"]) -> Prediction:
+        """Without encoding that nothing is observed."""
+        return self.fast.decode(self.believe(state, None, actions, None)[0])
 
-    def _step(
-        self,
-        state: Any,
-        obs: Float[Tensor, "B O"],
-        action: Float[Tensor, "B A"],
-        obs_mask: Bool[Tensor, "B O"],
-        plan: Float[Tensor, "B n A"] | None,
-    ) -> tuple[Prediction, Any]:
-        belief, after = self._next(state, obs[:, None], action[:, None], obs_mask[:, None], plan)
-        return self.fast.decode(belief.map(lambda fields: fields.unsqueeze(1))), after
+    def rollout_mean(self, state: Any, actions: Float[Tensor, "B T A"]) -> Float[Tensor, "B T O"]:
+        """Without decoding the variance."""
+        return self.fast.decoder.mean(self.believe(state, None, actions, None)[0])
 
-    def _imagine(self, state: Any, actions: Float[Tensor, "B T A"]) -> Prediction:
-        return self.fast.decode(self._believe(state, None, actions, None, None)[0])
-
-    def _imagine_mean(self, state: Any, actions: Float[Tensor, "B T A"]) -> Float[Tensor, "B T O"]:
-        return self.fast.decoder.mean(self._believe(state, None, actions, None, None)[0])
+    def filter_problem(self) -> Problem:
+        """A step of the fast level: backends are chosen by types, dtypes and devices."""
+        prior: Belief = self.initial_state(1).prior
+        nothing = prior.upper_mean.unsqueeze(1)
+        return Problem(
+            prior, self.fast.marginalization.transitions[0](), prior.unsqueeze(1), Evidence(nothing, nothing)
+        )
 
 
 def last(beliefs: Belief) -> Belief:

@@ -68,7 +68,7 @@ class Linear(WorldModel):
     var_by_age: Tensor
 
     def __init__(self, obs_dim: int, action_dim: int, lags: int = 5, max_age: int = 1000) -> None:
-        super().__init__(locals())
+        super().__init__(obs_dim, action_dim)
         if lags < 1:
             raise ValueError(f"expected lags >= 1, got {lags}")
         self.lags = lags
@@ -88,17 +88,22 @@ class Linear(WorldModel):
 
     def initial_state(self, batch_size: int) -> LinearState:
         """The state before anything was observed."""
-        zero = self._like.new_zeros(batch_size, self.obs_dim)
+        zero = self.like.new_zeros(batch_size, self.obs_dim)
         return LinearState(zero, zero[:, None].repeat(1, self.lags, 1), zero, torch.full_like(zero, torch.inf), None)
 
-    def _observe(
+    def cut_every(self, state: LinearState) -> tuple[int, int]:
+        """After any step."""
+        return 1, 0
+
+    def advance(
         self,
         state: LinearState,
         obs: Float[Tensor, "B T O"],
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, LinearState]:
+        """See `WorldModel.advance`."""
         drive, recent = self._drive(actions, state.actions)
         flat_weights = self.obs_weights.flatten(0, 1)
         value, history, last_seen, age = state.value, state.history, state.last_seen, state.age

@@ -11,16 +11,18 @@ import torch
 from torch import nn
 
 from mts3.gaussian import Belief
-from mts3.kernels import wanted_backend
-from mts3.layers import GaussianMarginalization, make_transition
-from mts3.layers.prepared import Prepared, traced, unhooked
+from mts3.layers import (
+    ActionSetEncoder,
+    GaussianMarginalization,
+    TripleEncoder,
+    make_obs_encoder,
+    make_transition,
+)
+from mts3.layers.sizes import check_sizes
 from mts3.models.acrkn import initial_belief
-from mts3.models.fast_level import FastLevel
+from mts3.models.fast_level import make_fast_level
 from mts3.models.latent import LatentModel, last
-from mts3.models.lean_step import LeanStep, is_lean
-from mts3.models.slow_level import SlowLevel, SlowState
-from mts3.models.windows import OverWindows
-from mts3.prediction import Prediction
+from mts3.models.slow_level import SlowLevel, SlowState, VisibleTask
 from mts3.types import Bool, Float, Tensor
 
 
@@ -63,18 +65,19 @@ class MTS3(LatentModel):
         task_belief: Which task belief the level below sees, see `SlowLevel`.
         encoder_hidden, set_encoder_hidden, control_hidden, decoder_hidden: Units of the hidden layers.
         detach_between_windows: Cut the gradient of the state between windows, as the published code does.
-        abstract_action: False drops the abstract actions: tasks hear of actions through observations alone.
+        abstract_action: False drops the abstract actions: tasks depend on actions through observations alone.
         memory: False drops the lower half of every latent.
         image_shape: (C, H, W) if observations are images, flat in the last axis.
-        reward: Whether a second decoder tells the reward, `Prediction.reward`.
+        reward: Whether a second decoder predicts the reward, `Prediction.reward`.
         adaptive: For hidden parameters that multiply what actions do, as a mass does: abstract observations are sets of
             transitions (o_{t-1}, a_{t-1}, o_t) and their change, and the shift is b(a_t, E[task]).
+        decoder: The likelihood of an observation, "gaussian" or "student_t", see `mts3.layers.DECODERS`.
     Raises:
         ValueError: if a window length is no multiple of the one before, or for images with `adaptive`.
     Reference: Shaj et al. 2023 (arXiv 2310.18534). Differs from the paper in: any number of levels; the first window's
-        actions inform the first task; what pushes a latent is scaled, see `mts3.layers.transition.input_gain`. Differs
-        from the published code in: the abstract action's variance reaches the task; bands are applied; causal by
-        default.
+        actions inform the first task; what pushes a latent is scaled, see `mts3.layers.transitions.base.input_gain`.
+        Differs from the published code in: the abstract action's variance reaches the task; bands are applied; causal
+        by default.
     """
 
     name = "mts3"
@@ -100,12 +103,15 @@ class MTS3(LatentModel):
         image_shape: Sequence[int] | None = None,
         reward: bool = False,
         adaptive: bool = False,
+        decoder: str = "gaussian",
     ) -> None:
-        super().__init__(locals())
+        super().__init__(obs_dim, action_dim)
+        check_sizes(latent_obs_dim=latent_obs_dim)
         if adaptive and image_shape is not None:
             raise ValueError("adaptive=True compares one observation with the next, which images do not allow")
         self.adaptive = adaptive
         self.latent_obs_dim = latent_obs_dim
+        self.static_step = image_shape is None
         self.detach_between_windows = detach_between_windows
         windows = _checked_windows(window_len)
 
@@ -115,24 +121,20 @@ class MTS3(LatentModel):
             transitions = [make_transition(transition, latent_obs_dim, i, bandwidth, memory=memory) for i in inits]
             return GaussianMarginalization(latent_obs_dim, transitions, memory)
 
-        acted = action_dim if abstract_action else 0
+        window_actions = action_dim if abstract_action else 0
         self.slow = nn.ModuleList()
         for number, length in enumerate(windows, 1):
-            level = parents((acted > 0) + (number < len(windows)))
-            self.slow.append(
-                SlowLevel(
-                    obs_dim,
-                    acted,
-                    latent_obs_dim,
-                    length,
-                    level,
-                    set_encoder_hidden,
-                    task_belief,
-                    image_shape,
-                    adaptive,
-                )
+            level = parents((window_actions > 0) + (number < len(windows)))
+            if adaptive:
+                elements = TripleEncoder(obs_dim, window_actions, latent_obs_dim, set_encoder_hidden, True, True)
+            else:
+                elements = make_obs_encoder(obs_dim, latent_obs_dim, set_encoder_hidden, True, image_shape)
+            of_actions = (
+                ActionSetEncoder(window_actions, latent_obs_dim, set_encoder_hidden) if window_actions else None
             )
-        self.fast = FastLevel(
+            self.slow.append(SlowLevel(length, level, elements, of_actions, task_belief))
+        self.longest_plan = max(windows) - 1 if windows and window_actions else 0
+        self.fast = make_fast_level(
             obs_dim,
             action_dim,
             latent_obs_dim,
@@ -140,102 +142,58 @@ class MTS3(LatentModel):
             encoder_hidden,
             control_hidden,
             decoder_hidden,
+            decoder,
             image_shape,
             reward,
             task_dim=2 * latent_obs_dim if adaptive and windows else 0,
         )
 
-        self.prepared = Prepared()
-
     def initial_state(self, batch_size: int) -> MTS3State:
         """The state before anything was observed."""
-        belief = initial_belief(batch_size, self.latent_obs_dim, self._like)
-        return MTS3State(belief, tuple(level.initial_state(belief) for level in self._levels()))
+        belief = initial_belief(batch_size, self.latent_obs_dim, self.like)
+        return MTS3State(belief, tuple(level.initial_state(belief) for level in self.levels()))
 
-    def _levels(self) -> list[SlowLevel]:
+    def levels(self) -> list[SlowLevel]:
         """The slow levels, shortest windows first."""
         return cast("list[SlowLevel]", list(self.slow))
 
     def require_causal(self) -> None:
         """Refuse to go step by step with a `task_belief` that needs the future."""
-        for level in self._levels():
+        for level in self.levels():
             level.require_causal()
 
-    def _believe(
+    def cut_every(self, state: MTS3State) -> tuple[int, int] | None:
+        """Between the longest windows, where all sequences begin them together."""
+        if not state.slow:
+            return 1, 0
+        before = set(state.slow[-1].steps.tolist())
+        return (self.levels()[-1].window_len, before.pop()) if len(before) == 1 else None
+
+    def believe(
         self,
         state: MTS3State,
         obs: Float[Tensor, "B T O"] | None,
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"] | None,
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Belief, MTS3State]:
-        steps = actions.shape[1]
-        task: OverWindows | None = None
+        """See `LatentModel.believe`."""
+        task: VisibleTask | None = None
         slow: list[SlowState] = []
-        for level, part in zip(reversed(self._levels()), reversed(state.slow), strict=True):
+        for level, part in zip(reversed(self.levels()), reversed(state.slow), strict=True):
             task, after = level.observe(part, obs, actions, obs_mask, plan, task)
             slow.insert(0, after)
         if task is None:
-            beliefs = self.fast.observe(state.prior, self.fast.offset([]), obs, actions, obs_mask)
-            return beliefs, MTS3State(last(beliefs), ())
-        # C moves a window's task before it is spread over the steps: K products in place of T.
-        pushed = replace(task, belief=self.fast.offset([task.belief])).spread(1, 0, steps)
-        told = task.spread(1, 0, steps).map(_drop).mean if self.adaptive else None
-        cuts = range(-task.taken % task.window_len, steps, task.window_len) if self.detach_between_windows else ()
-        beliefs = self.fast.observe(state.prior, pushed.map(_drop), obs, actions, obs_mask, frozenset(cuts), told)
+            parents, detach_at, task_mean = self.fast.marginalization.offset([]), (), None
+        else:
+            # C moves a window's task before it holds at each of its steps: K products in place of T.
+            parents = replace(task, belief=self.fast.marginalization.offset([task.belief])).at_steps()
+            detach_at = task.windows.starts() if self.detach_between_windows and torch.is_grad_enabled() else ()
+            task_mean = task.at_steps().mean if self.adaptive else None
+        beliefs = self.fast.observe(
+            self.fast.problem(state.prior, parents, obs, actions, obs_mask, detach_at, task_mean)
+        )
         return beliefs, MTS3State(last(beliefs), tuple(slow))
-
-    def _step(
-        self,
-        state: MTS3State,
-        obs: Float[Tensor, "B O"],
-        action: Float[Tensor, "B A"],
-        obs_mask: Bool[Tensor, "B O"],
-        plan: Float[Tensor, "B n A"] | None,
-    ) -> tuple[Prediction, MTS3State]:
-        lean = self._lean() if len(obs) == 1 and obs.is_cpu else None
-        if lean is None:
-            return super()._step(state, obs, action, obs_mask, plan)
-        pred, prior, slow = lean.step(state.prior, state.slow, obs, action, obs_mask, plan)
-        return pred, MTS3State(prior, slow)
-
-    def _lean(self) -> LeanStep | None:
-        """How a single sequence goes on online, sooner; None where that is not what was asked for."""
-        if torch.is_grad_enabled() or self.adaptive or wanted_backend() != "auto" or torch.is_autocast_enabled("cpu"):
-            return None
-        found = None if traced() else unhooked(self)
-        if found is None:
-            return None
-        sources, kinds = found
-        return self.prepared(self._make_lean, *sources, kinds=kinds)
-
-    def _make_lean(self) -> LeanStep | None:
-        levels = self._levels()
-        return LeanStep(self.fast, levels, self.obs_dim) if is_lean(self.fast, levels) else None
-
-    def _next(
-        self,
-        state: MTS3State,
-        obs: Float[Tensor, "B 1 O"],
-        action: Float[Tensor, "B 1 A"],
-        obs_mask: Bool[Tensor, "B 1 O"],
-        plan: Float[Tensor, "B n A"] | None,
-    ) -> tuple[Belief, MTS3State]:
-        task: Belief | None = None
-        slow: list[SlowState] = []
-        for level, part in zip(reversed(self._levels()), reversed(state.slow), strict=True):
-            task, after = level.step(part, obs, action, obs_mask, plan, task)
-            slow.insert(0, after)
-        offset = self.fast.offset([] if task is None else [task])
-        told = task.mean if self.adaptive and task is not None else None
-        starts = self.detach_between_windows and slow and state.slow[0].steps == 0
-        belief = self.fast.step(state.prior.detach() if starts else state.prior, offset, obs, action, obs_mask, told)
-        return belief, MTS3State(belief, tuple(slow))
-
-
-def _drop(fields: Tensor) -> Tensor:
-    """(B, T, 1, F) of windows of one step as (B, T, F)."""
-    return fields.squeeze(2)
 
 
 def _checked_windows(window_len: int | Sequence[int]) -> list[int]:

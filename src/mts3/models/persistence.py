@@ -45,22 +45,27 @@ class Persistence(WorldModel):
     var_by_age: Tensor
 
     def __init__(self, obs_dim: int, action_dim: int, max_age: int = 1000) -> None:
-        super().__init__(locals())
+        super().__init__(obs_dim, action_dim)
         self.register_buffer("var_by_age", unmeasured(max_age, obs_dim))
 
     def initial_state(self, batch_size: int) -> PersistenceState:
         """The state before anything was observed."""
-        value = self._like.new_zeros(batch_size, self.obs_dim)
+        value = self.like.new_zeros(batch_size, self.obs_dim)
         return PersistenceState(value, torch.full_like(value, torch.inf))
 
-    def _observe(
+    def cut_every(self, state: PersistenceState) -> tuple[int, int]:
+        """After any step."""
+        return 1, 0
+
+    def advance(
         self,
         state: PersistenceState,
         obs: Float[Tensor, "B T O"],
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, PersistenceState]:
+        """See `WorldModel.advance`."""
         # Row 0 is the last value seen before the call; row t + 1 belongs to step t.
         rows = torch.arange(obs.shape[1] + 1, device=obs.device)[:, None]
         last_seen = (

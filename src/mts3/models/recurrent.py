@@ -44,6 +44,7 @@ class RecurrentModel(WorldModel):
         ValueError: for a size below 1.
     """
 
+    static_step = True
     cell: type[nn.GRU] | type[nn.LSTM]
 
     def __init__(
@@ -57,7 +58,7 @@ class RecurrentModel(WorldModel):
         decoder_hidden: int = 120,
         reward: bool = False,
     ) -> None:
-        super().__init__(locals())
+        super().__init__(obs_dim, action_dim)
         check_sizes(
             units=units,
             layers=layers,
@@ -73,14 +74,19 @@ class RecurrentModel(WorldModel):
         """The state before anything was observed."""
         return RecurrentState(self.recurrence.initial(batch_size))
 
-    def _observe(
+    def cut_every(self, state: RecurrentState) -> tuple[int, int]:
+        """After any step."""
+        return 1, 0
+
+    def advance(
         self,
         state: RecurrentState,
         obs: Float[Tensor, "B T O"],
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, RecurrentState]:
+        """See `WorldModel.advance`."""
         features, memory = self.recurrence(self.encoder(obs, obs_mask, actions), state.memory)
         return self.heads(features), RecurrentState(memory)
 

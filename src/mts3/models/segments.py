@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -15,8 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from mts3.kernels import use_backend, wanted_backend
 from mts3.models.arguments import check_state
 from mts3.models.base import WorldModel
-from mts3.models.delta import DeltaTarget
-from mts3.models.mts3 import MTS3
+from mts3.models.state import map_state
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
 
@@ -40,8 +38,8 @@ def observe_in_segments(
     Args:
         model: Any.
         obs, actions, obs_mask, state: As in `WorldModel.observe`.
-        segment_len: Steps of a segment, made up to whole windows (the longest of the model), where cutting changes
-            nothing. None: sqrt(T), but not below `FEWEST_STEPS` over all sequences.
+        segment_len: Steps of a segment, made up to where the model may be cut, see `WorldModel.cut_every`; a model that
+            may not is one segment. None: sqrt(T), but not below `FEWEST_STEPS` over all sequences.
         recompute: Keep nothing of a segment for the backward pass but the state before it, and compute the segment
             again when its turn comes. With segments of sqrt(T) steps what is kept grows with sqrt(T) instead of T,
             for the time of one more forward pass and of shorter loops.
@@ -49,7 +47,7 @@ def observe_in_segments(
     Raises:
         ValueError: for what `observe` refuses, or a segment_len below 1.
     """
-    inputs = model._check_sequence(obs, actions, obs_mask)
+    inputs = model.check_sequence(obs, actions, obs_mask)
     batch, steps = obs.shape[:2]
     if segment_len is None:
         segment_len = math.ceil(max(math.sqrt(steps), FEWEST_STEPS / batch))
@@ -58,15 +56,13 @@ def observe_in_segments(
     if state is None:
         state = model.initial_state(batch)
     check_state(state, "obs", batch)
-    window_len, taken = _longest_window(model, state)
-    segment = math.ceil(segment_len / window_len) * window_len
-    bounds = [0, *range(segment - taken, steps, segment), steps]
+    bounds = _bounds(model.cut_every(state), segment_len, steps)
     observe = _segment(model, recompute)
     parts: list[Prediction] = []
     for start, stop in pairwise(bounds):
         pred, after = observe(state, *(part[:, start:stop] for part in inputs))
         parts.append(pred)
-        state = _compact(after)
+        state = map_state(after, Tensor.clone)  # a field is the last step of a tensor that holds all
     return Prediction.cat(parts), state
 
 
@@ -86,32 +82,21 @@ def predict_in_segments(
 
 
 def _segment(model: WorldModel, recompute: bool) -> Callable[..., tuple[Prediction, Any]]:
-    """`model._observe` without a plan; with `recompute` it keeps its arguments alone and runs again going backwards."""
+    """`model.advance`; with `recompute` it keeps its arguments alone and runs again going backwards."""
     # On a GPU that is in another thread, where no context of this one is in force: both runs must filter alike.
     backend = wanted_backend()
 
     def observe(state: Any, obs: Tensor, actions: Tensor, obs_mask: Tensor) -> tuple[Prediction, Any]:
         with use_backend(backend):
-            return model._observe(state, obs, actions, obs_mask, None)
+            return model.advance(state, obs, actions, obs_mask)
 
     return partial(checkpoint, observe, use_reentrant=False) if recompute else observe
 
 
-def _longest_window(model: WorldModel, state: Any) -> tuple[int, int]:
-    """Its length, and the steps already taken in it; 1 and 0 for a model that may be cut anywhere."""
-    if isinstance(model, DeltaTarget):
-        return _longest_window(model.model, state.inner)
-    if isinstance(model, MTS3) and state.slow:
-        return model._levels()[-1].window_len, state.slow[-1].steps
-    return 1, 0
-
-
-def _compact(state: Any) -> Any:
-    """The same state in memory of its own: its fields are the last steps of tensors that hold the whole segment."""
-    if isinstance(state, Tensor):
-        return state.clone()
-    if isinstance(state, tuple):
-        return tuple(_compact(part) for part in state)
-    if is_dataclass(state) and not isinstance(state, type):
-        return replace(state, **{field.name: _compact(getattr(state, field.name)) for field in fields(state)})
-    return state
+def _bounds(cut_every: tuple[int, int] | None, segment_len: int, steps: int) -> list[int]:
+    """Where segments begin and end, given where the model may be cut."""
+    if cut_every is None:
+        return [0, steps]
+    length, before = cut_every
+    segment = math.ceil(segment_len / length) * length
+    return [0, *range(segment - before, steps, segment), steps]

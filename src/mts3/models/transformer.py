@@ -48,7 +48,7 @@ class TransformerModel(WorldModel):
         ValueError: for a size below 1 or a width that the heads do not divide.
 
     Attributes:
-        change_scale: (O,) if the heads tell changes in these units, see `DeltaTarget`; None if they tell observations.
+        change_scale: (O,) if the heads predict changes in these units, see `DeltaTarget`; None if observations.
     """
 
     change_scale: Tensor | None
@@ -64,12 +64,20 @@ class TransformerModel(WorldModel):
         decoder_hidden: int = 120,
         reward: bool = False,
     ) -> None:
-        super().__init__(locals())
+        super().__init__(obs_dim, action_dim)
         check_sizes(decoder_hidden=decoder_hidden)
         self.trunk = CausalTransformer(width, heads, layers, memory_len)
         self.embed = nn.Linear(2 * obs_dim + action_dim, width)
         self.heads = GaussianHeads(width, obs_dim, decoder_hidden, reward)
         self.register_buffer("change_scale", None)
+
+    def predict_changes(self, scale: Float[Tensor, " O"]) -> None:
+        """What is fed back stays an observation."""
+        self.change_scale = scale.clone()
+
+    def cut_every(self, state: TransformerState) -> tuple[int, int]:
+        """After any step."""
+        return 1, 0
 
     def _features(
         self, obs: Tensor, actions: Tensor, mask: Tensor, past: Past, missing: Tensor | None = None
@@ -94,14 +102,15 @@ class TransformerMulti(TransformerModel):
         """The state before anything was observed."""
         return TransformerState(self.trunk.initial(batch_size))
 
-    def _observe(
+    def advance(
         self,
         state: TransformerState,
         obs: Float[Tensor, "B T O"],
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, TransformerState]:
+        """See `WorldModel.advance`."""
         features, past = self._features(obs, actions, obs_mask, state.past)
         return self.heads(features), TransformerState(tuple(layer.settled() for layer in past))
 
@@ -124,16 +133,17 @@ class TransformerAR(TransformerModel):
 
     def initial_state(self, batch_size: int) -> FedBackState:
         """The state before anything was observed."""
-        return FedBackState(self.trunk.initial(batch_size), self._like.new_zeros(batch_size, self.obs_dim))
+        return FedBackState(self.trunk.initial(batch_size), self.like.new_zeros(batch_size, self.obs_dim))
 
-    def _observe(
+    def advance(
         self,
         state: FedBackState,
         obs: Float[Tensor, "B T O"],
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, FedBackState]:
+        """See `WorldModel.advance`."""
         gradient = torch.is_grad_enabled()
         with torch.set_grad_enabled(gradient and not self.training):
             features, past, fed, predicted = self._rollout(state, obs, actions, obs_mask)
@@ -163,6 +173,6 @@ class TransformerAR(TransformerModel):
             features.append(here)
         return torch.cat(features, 1), past, torch.cat(fed, 1), predicted
 
-    def _observation(self, told: Float[Tensor, "B O"], now: Float[Tensor, "B O"]) -> Float[Tensor, "B O"]:
-        """The mean of obs[t+1] that the heads tell, obs[t] being `now`."""
-        return told if self.change_scale is None else now + told * self.change_scale
+    def _observation(self, predicted: Float[Tensor, "B O"], now: Float[Tensor, "B O"]) -> Float[Tensor, "B O"]:
+        """The mean of obs[t+1] that the heads predict, obs[t] being `now`."""
+        return predicted if self.change_scale is None else now + predicted * self.change_scale

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.functional import pad
 
 from mts3.layers.recurrence import Recurrence
 from mts3.layers.sizes import check_sizes
 from mts3.layers.step_io import GaussianHeads, StepEncoder
 from mts3.models.base import WorldModel
+from mts3.models.windows import Windows
 from mts3.prediction import Prediction
-from mts3.types import Bool, Float, Tensor
+from mts3.types import Bool, Float, Int, Tensor
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class TwoRateState:
         fast: Hidden state after the last step, (B, U).
         closed: Hidden state of the slow GRU after the last closed window, (B, V).
         gathered: Sum of the encodings of the open window so far, (B, E).
-        steps: Steps already taken in the open window, 0 <= steps < H.
+        steps: (B,) steps already taken in the open window, 0 <= steps < H, on the CPU.
     """
 
     fast: Float[Tensor, "B U"]
     closed: Float[Tensor, "B V"]
     gathered: Float[Tensor, "B E"]
-    steps: int
+    steps: Int[Tensor, " B"]
 
     @property
     def batch_size(self) -> int:
@@ -60,6 +60,7 @@ class TwoRateGRU(WorldModel):
     """
 
     name = "gru_two_rate"
+    static_step = True
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class TwoRateGRU(WorldModel):
         decoder_hidden: int = 120,
         reward: bool = False,
     ) -> None:
-        super().__init__(locals())
+        super().__init__(obs_dim, action_dim)
         check_sizes(
             window_len=window_len,
             units=units,
@@ -92,37 +93,32 @@ class TwoRateGRU(WorldModel):
     def initial_state(self, batch_size: int) -> TwoRateState:
         """The state before anything was observed, at the start of a window."""
         (fast,), (closed,) = self.fast.initial(batch_size), self.slow.initial(batch_size)
-        return TwoRateState(fast[:, 0], closed[:, 0], fast.new_zeros(batch_size, self.encoding_dim), steps=0)
+        return TwoRateState(
+            fast[:, 0],
+            closed[:, 0],
+            fast.new_zeros(batch_size, self.encoding_dim),
+            torch.zeros(batch_size, dtype=torch.long),
+        )
 
-    def _observe(
+    def cut_every(self, state: TwoRateState) -> tuple[int, int]:
+        """After any step."""
+        return 1, 0
+
+    def advance(
         self,
         state: TwoRateState,
         obs: Float[Tensor, "B T O"],
         actions: Float[Tensor, "B T A"],
         obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None,
+        plan: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, TwoRateState]:
+        """See `WorldModel.advance`."""
+        windows = Windows.of(state.steps, obs.shape[1], self.window_len)
         encoded = self.encoder(obs, obs_mask, actions)
-        contexts, gathered = self._slow(state, encoded)
-        window_of_step = torch.arange(state.steps, state.steps + obs.shape[1], device=obs.device) // self.window_len
-        inputs = torch.cat((encoded, contexts[:, window_of_step]), -1)
+        sums = windows.cut(encoded, state.gathered).sum(2)
+        after, _ = self.slow(sums / self.window_len, (state.closed[:, None],))
+        before = torch.cat((state.closed[:, None], after[:, :-1]), 1)
+        inputs = torch.cat((encoded, windows.at_steps(before.unsqueeze(2))), -1)
         features, (fast,) = self.fast(inputs, (state.fast[:, None],))
-        steps = (state.steps + obs.shape[1]) % self.window_len
-        return self.heads(features), TwoRateState(fast[:, 0], contexts[:, -1], gathered, steps)
-
-    def _slow(self, state: TwoRateState, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """The slow hidden state before each window the call touches and after the last closed one, (B, K+1, V).
-
-        Also the sum of encodings (B, E) of the window that stays open.
-        """
-        steps = state.steps + encoded.shape[1]
-        closing = steps // self.window_len
-        # Zeros before and after make whole windows; one more, empty, is what stays open when the last one closes.
-        whole = pad(encoded, (0, 0, state.steps, (closing + 1) * self.window_len - steps))
-        sums = whole.unflatten(1, (closing + 1, self.window_len)).sum(2)
-        sums = torch.cat((sums[:, :1] + state.gathered[:, None], sums[:, 1:]), 1)
-        contexts = state.closed[:, None]
-        if closing:
-            after, _ = self.slow(sums[:, :-1] / self.window_len, (state.closed[:, None],))
-            contexts = torch.cat((contexts, after), 1)
-        return contexts, sums[:, -1]
+        closed = windows.last_closed(state.closed, after)
+        return self.heads(features), TwoRateState(fast[:, 0], closed, windows.still_open(sums), windows.after)

@@ -1,4 +1,4 @@
-"""What `LeanStep` is made of: networks and maps put together, so that one product does the work of several."""
+"""Networks and maps put together, so that one product does the work of several."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class Merged:
         return torch.addmm(b2, torch.addmm(b1, x, w1).relu_(), w2)
 
 
-class Act:
-    """What an action adds to a belief (1, 5D): the scaled shift, and nothing to the covariance."""
+class MergedControl:
+    """What an action adds to a belief (B, 5D): the scaled shift, and nothing to the covariance."""
 
     def __init__(self, control: Control, gain: Tensor) -> None:
         first, last = cast(nn.Linear, control.net[0]), cast(nn.Linear, control.net[3])
         norm = cast(nn.LayerNorm, control.net[2])
         self.size, self.eps = norm.normalized_shape, norm.eps
-        self.first = first.bias, first.weight.T.contiguous()
+        self.first = first.bias.clone(), first.weight.T.clone(memory_format=torch.contiguous_format)  # held: no views
         # The weights of the normalisation and the gain go into the last layer.
         weight, bias = last.weight * norm.weight, torch.addmv(last.bias, last.weight, norm.bias)
         nothing = weight.new_zeros(3 * len(gain) // 2, weight.shape[1])
@@ -63,19 +63,19 @@ class Act:
         return torch.addmm(b2, layer_norm(torch.addmm(b1, action, w1).relu(), self.size, eps=self.eps), w2)
 
 
-def joint(part: GaussianMarginalization, acted: bool = False) -> tuple[Tensor, Tensor]:
+def joint(part: GaussianMarginalization, with_actions: bool = False) -> tuple[Tensor, Tensor]:
     """Matrix (parents, 5D) and bias of a latent given its parents: each moved by its map, then scaled, plus noise.
 
-    With `acted` the second parent is the abstract action, mean and variance (1, 4D): its halves do not correlate.
+    `with_actions` the second parent is the abstract action, mean and variance (B, 4D): its halves do not correlate.
     """
     dim = part.gain.shape[0] // 2
     # A linear map of (mean, cov) is what it does to unit vectors.
     unit = torch.eye(5 * dim, dtype=part.gain.dtype)
     moved = [transition().apply(Belief(unit[:, : 2 * dim], unit[:, 2 * dim :])) for transition in part.transitions]
     rows = [torch.cat((belief.mean, belief.cov), -1) for belief in moved]
-    noise, cov_gain = part._noise_and_gain()
+    noise, cov_gain = part.noise_and_gain()
     gain = torch.cat((part.gain, cov_gain))
     rows[1:] = [row * gain for row in rows[1:]]
-    if acted:
+    if with_actions:
         rows[1] = torch.cat((rows[1][: 3 * dim], rows[1][4 * dim :]))
     return torch.cat(rows), torch.cat((torch.zeros_like(part.gain), noise))

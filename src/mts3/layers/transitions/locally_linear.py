@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mts3.gaussian import BandedMap, Belief
-from mts3.layers.prepared import Prepared
+from mts3.layers.transitions.base import TRANSITIONS, Transition, TransitionOptions
 from mts3.types import Float, Tensor
 
 BREAK_SYMMETRY = 0.02
@@ -35,7 +35,7 @@ class LocallyLinearMap:
         return BandedMap(self.initial + (alpha @ self.bases).unflatten(-1, self.initial.shape)).apply(belief)
 
 
-class LocallyLinearTransition(nn.Module):
+class LocallyLinearTransition(Transition):
     """K banded bases, mixed by a softmax of an MLP of the posterior mean; the mixture differs from belief to belief.
 
     Each base is `initial` plus a learned part / (2 W), W = 2 bandwidth + 1 diagonals: the same width-independent steps
@@ -63,17 +63,20 @@ class LocallyLinearTransition(nn.Module):
         self.register_buffer("initial", initial)
         self.bases = nn.Parameter(BREAK_SYMMETRY * torch.randn(bases, 2, 2, self.width, dim))
         self.coefficients = nn.Sequential(nn.Linear(2 * dim, hidden), nn.ReLU(), nn.Linear(hidden, bases))
-        self.prepared = Prepared()
 
     def blocks(self) -> Float[Tensor, "2 2 D"]:
         """The diagonals of the blocks of M_0."""
         return self.initial
 
     def forward(self) -> LocallyLinearMap:
-        """The map, prepared for a sequence."""
-        return self.prepared(self._map, self.bases, self.initial)
-
-    def _map(self) -> LocallyLinearMap:
+        """The map, for a whole sequence."""
         before = self.width // 2
         initial = nn.functional.pad(self.initial.unsqueeze(-2), (0, 0, before, before))
         return LocallyLinearMap(initial, self.bases.flatten(1) / (2 * self.width), self.coefficients)
+
+
+@TRANSITIONS.register("locally_linear")
+def locally_linear(options: TransitionOptions) -> LocallyLinearTransition:
+    """K banded bases, mixed by where the state is."""
+    options.require_memory()
+    return LocallyLinearTransition(options.dim, options.initial(), options.bandwidth, options.bases)

@@ -1,4 +1,4 @@
-"""Decoder: a belief about the state to a belief about the observation."""
+"""A belief about the state to a Gaussian belief about the observation."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from mts3.gaussian import Belief
+from mts3.layers.decoders.base import DECODERS, Decoder
 from mts3.layers.encoder import VAR_FLOOR
 from mts3.layers.mlp import mlp
 from mts3.prediction import Prediction
 from mts3.types import Float, Tensor
 
 
-class GaussianDecoder(nn.Module):
+@DECODERS.register("gaussian")
+class GaussianDecoder(Decoder):
     """Two MLPs: the mean from (mu_u, mu_l), the variance from (var_u, s, var_l).
 
     Args:
@@ -35,6 +37,10 @@ class GaussianDecoder(nn.Module):
         """The mean of the observation alone."""
         return mlp(self.mean_net, belief.mean)
 
+    def var(self, belief: Belief) -> Float[Tensor, "B T O"]:
+        """The variance of the observation alone."""
+        return softplus(mlp(self.var_net, belief.cov)) + VAR_FLOOR
+
     def forward(self, belief: Belief) -> Prediction:
         """Prediction (B, T, O) from (B, T) beliefs."""
-        return Prediction(self.mean(belief), softplus(mlp(self.var_net, belief.cov)) + VAR_FLOOR)
+        return Prediction(self.mean(belief), self.var(belief))
