@@ -68,8 +68,10 @@ ROWS: dict[str, dict[str, Any]] = {name: {"model": name} for name in sorted(mts3
 }
 
 
-def train(model: str, obs_dim: int = 2, action_dim: int = 1, delta: bool = False, **options: Any) -> dict[str, Any]:
-    """3 epochs of 3 steps, with everything a training has: gaps, hidden ends, schedule, averaging.
+def train(
+    folder: Path, model: str, obs_dim: int = 2, action_dim: int = 1, delta: bool = False, **options: Any
+) -> dict[str, Any]:
+    """3 epochs of 3 steps, with everything a training has: gaps, hidden ends, schedule, averaging; `folder` keeps it.
 
     Returns: `initial`, the norm of all weights before; `losses` of each step; `val_crps` of each epoch. Of a model that
     is fitted in closed form its only validation CRPS, and `fitted`, its values.
@@ -85,22 +87,21 @@ def train(model: str, obs_dim: int = 2, action_dim: int = 1, delta: bool = False
         built = DeltaTarget(built, torch.linspace(0.3, 0.6, obs_dim))
     initial = sum(value.double().square().sum().item() for value in built.parameters()) ** 0.5
     spy = Spy()
-    with tempfile.TemporaryDirectory() as folder:
-        result = fit(
-            built,
-            training,
-            validation,
-            folder,
-            context_len=CONTEXT,
-            window_len=WINDOW,
-            seed=5,
-            batch_size=4,
-            learning_rate=1e-2,
-            weight_decay=0.1,
-            recompute=options.get("recompute", False),
-            trainer={"max_epochs": 3, "accelerator": "cpu", "devices": 1, "enable_progress_bar": False},
-            callbacks=[spy],
-        )
+    result = fit(
+        built,
+        training,
+        validation,
+        folder,
+        context_len=CONTEXT,
+        window_len=WINDOW,
+        seed=5,
+        batch_size=4,
+        learning_rate=1e-2,
+        weight_decay=0.1,
+        recompute=options.get("recompute", False),
+        trainer={"max_epochs": 3, "accelerator": "cpu", "devices": 1, "enable_progress_bar": False},
+        callbacks=[spy],
+    )
     row = {"initial": initial, "losses": spy.losses, "val_crps": spy.val_crps}
     if not spy.losses:
         row["val_crps"] = [result.best_val_crps]
@@ -140,7 +141,8 @@ def sequences(trajectories: int, seed: int, obs_dim: int, action_dim: int) -> Se
 def write(names: Iterable[str]) -> None:
     """Train the rows of these names again, and keep those of the others."""
     stored = json.loads(FILE.read_text()) if FILE.is_file() else {}
-    fresh = {name: train(**ROWS[name]) for name in names}
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = {name: train(Path(folder, name), **ROWS[name]) for name in names}
     rows = {name: fresh.get(name) or stored[name] for name in ROWS}
     FILE.write_text("{\n" + ",\n".join(f'"{name}": {json.dumps(row)}' for name, row in rows.items()) + "\n}\n")
 

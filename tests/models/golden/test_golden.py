@@ -1,6 +1,7 @@
 """Every model learns today as it did when the golden file was written, number for number."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +18,8 @@ def test_every_row_is_stored() -> None:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_short_training_gives_the_stored_losses(name: str) -> None:
-    stored, trained = STORED[name], train(**ROWS[name])
+def test_a_short_training_gives_the_stored_losses(name: str, tmp_path: Path) -> None:
+    stored, trained = STORED[name], train(tmp_path, **ROWS[name])
     # First what is cheap to understand: the same weights to start from?
     assert stored.keys() == trained.keys()
     assert trained["initial"] == pytest.approx(stored["initial"], rel=RTOL)
