@@ -29,7 +29,7 @@ def filter_sequence(
     Args:
         prior: p(z_0), (B) beliefs.
         transition: M, one for all steps.
-        offset: What other parents and the control add at each step, (B, T) beliefs, process noise included.
+        offset: What other parents and the actions add at each step, (B, T) beliefs, process noise included.
         evidence: (B, T, D), zero where nothing was observed; None if nothing is at any step.
         detach_at: Steps before which the gradient of the belief is cut.
     Returns: the predicted beliefs p(z_{t+1} | w_<=t), (B, T) beliefs.
@@ -44,7 +44,7 @@ def filter_sequence(
 
 
 def filter_step(prior: Belief, transition: LinearMap, offset: Belief, evidence: Evidence) -> Belief:
-    """One step of `filter_sequence`, by its definition: no backend is sooner, or chosen in less time.
+    """One step of `filter_sequence`, by its definition: for a single step no backend is faster.
 
     Args:
         prior: p(z_t | w_<t), (B) beliefs.
@@ -60,7 +60,7 @@ Part = TypeVar("Part", Belief, Evidence)
 
 
 def _as_exact_as(prior: Belief, part: Part) -> Part:
-    """In the belief's own precision: precisions of 1e4 and covariances of 1e-4 do not fit into 8 bits."""
+    """In the dtype of the belief: bfloat16 has 8 bits, too few for evidence of 1e4 beside covariances of 1e-4."""
     return part.map(lambda fields: fields.to(prior.mean.dtype))
 
 
