@@ -1,8 +1,8 @@
-"""Draw the pictures of docs/data.md: what each generated set is, hidden quantities too.
+"""Draw the pictures of docs/data.md: what each generated set shows, including hidden quantities.
 
     python docs/pictures.py [NAME ...]
 
-Without names all are drawn, into this folder. Simulators as of `pip install "mts3[sim]"`; a minute or two.
+Without names all are drawn, into this folder. It needs `pip install "mts3[sim]"` and takes a minute or two.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ CYCLE = (1.0, 18.0)  # s, of the excavator, from one dig to the next
 
 
 def maze(path: Path) -> None:
-    """Three ways through the maze."""
+    """Three paths through the maze."""
     sample_time, rows = maze2d.RECIPES["small"].sample_time, 451
     ways = [episode.position for episode in maze2d.simulate(range(3), rows)]
     plot_maze(maze2d.maze_walls(), ways, path, sample_time, maze2d.BALL_RADIUS)
 
 
 def cheetah(path: Path) -> None:
-    """The cheetah as it runs, some of its channels, and what episodes earn."""
+    """The cheetah as it runs, some of its channels, and the returns of episodes."""
     recipe = halfcheetah.SETS["halfcheetah-linear-medium"]["small"]
     (episode,) = halfcheetah.make_episodes(recipe, range(1), 0)
     start, rows = 200, 81
@@ -81,7 +81,7 @@ def cheetah(path: Path) -> None:
 
 
 def _stride(axes: Axes, obs: np.ndarray, sample_time: float) -> None:
-    """The bodies of the simulator's own model in one row after the other, set side by side."""
+    """The bodies of the simulator's own model, one row beside the other."""
     apart = 1.7  # m
     simulator = make_environment("HalfCheetah-v5").unwrapped
     model, data = simulator.model, simulator.data
@@ -94,11 +94,11 @@ def _stride(axes: Axes, obs: np.ndarray, sample_time: float) -> None:
     axes.axhline(0.0, color=style.RULE, linewidth=1.0, zorder=0)
     axes.autoscale_view()
     axes.set_axis_off()
-    add_labels(axes, f"a stride, row by row: {sample_time:g} s from one to the next")
+    add_labels(axes, f"one stride, {sample_time:g} s from one row to the next")
 
 
 def in_the_kitchen(path: Path) -> None:
-    """What the arm does, when, and what its joints do meanwhile."""
+    """The progress of each task over time, and the joints of the arm."""
     recipe = kitchen.RECIPES["small"]
     demonstrations = kitchen.demonstrate(range(4), recipe.rows)
     times = recipe.sample_time * np.arange(recipe.rows)
@@ -109,12 +109,12 @@ def in_the_kitchen(path: Path) -> None:
         _tasks(top, times, demonstrations[number], recipe.obs_names)
         draw_lines(bottom, times, demonstrations[number].obs[:, :7], colours=SEVEN, width=0.9)
         add_labels(bottom, x="time (s)", y="" if column else "joints of the arm (rad)")
-    add_labels(axes[0, 0], y="share of a task's way")
+    add_labels(axes[0, 0], y="progress of a task")
     style.save(figure, path)
 
 
 def _tasks(axes: Axes, times: np.ndarray, shown: kitchen.Demonstration, names: tuple[str, ...]) -> None:
-    """How far each task has come; a dot where one that was claimed is done."""
+    """The progress of each task; a dot where a task that the script reports is done."""
     for colour, (name, task) in zip(style.COLOURS, kitchen_tasks.TASKS.items(), strict=False):
         joint = shown.obs[:, names.index("kettle_y" if name == "kettle" else task.joint)]
         share = (joint - joint[0]) / (task.moved - joint[0])
@@ -129,7 +129,7 @@ def _tasks(axes: Axes, times: np.ndarray, shown: kitchen.Demonstration, names: t
 
 
 def robot(path: Path) -> None:
-    """Three drives, each over hills of its own, and how the robot tilts on them."""
+    """Three drives, each over other hills, and roll and pitch of the robot."""
     recipe = mobile_robot.RECIPES["small"]
     drives = mobile_robot.simulate(range(20), recipe.rows)
     shown = sorted(drives, key=_winding)[-3:]
@@ -140,19 +140,19 @@ def robot(path: Path) -> None:
         labels = ("roll", "pitch") if below is bottom[0] else ()
         draw_lines(below, times, np.degrees(drive.attitude[:, :2]), labels, (BLUE, ORANGE))
         add_labels(below, x="time (s)", y="degrees" if below is bottom[0] else "")
-    add_labels(top[0], "the way over the hills, from above")
+    add_labels(top[0], "path over the hills, from above")
     add_scale(top[0], 1.0, "1 m")
     style.save(figure, path)
 
 
 def _winding(drive: mobile_robot.Drive) -> float:
-    """How wide the way is across its length, m."""
+    """How wide the path is across its length, m."""
     way = drive.position[:, :2] - drive.position[:, :2].mean(0)
     return float(np.linalg.svd(way, compute_uv=False)[-1])
 
 
 def flights(path: Path) -> None:
-    """A light, a middling and a heavy quadrotor: where they should fly, and where they do."""
+    """A light, a medium and a heavy quadrotor: their set points and their flights."""
     recipe = quadrotor.RECIPES["small"]
     made = quadrotor.simulate(range(30), recipe.rows)
     order = np.argsort(made.mass)
@@ -163,7 +163,7 @@ def flights(path: Path) -> None:
         wanted, flown = made.set_point[episode], made.obs[episode]
         above.plot(*wanted[:, :2].T, color=style.PERSISTENCE, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
         add_labels(above, f"{made.mass[episode]:.2f} kg, hidden")
-        labels = ("wanted", "flown") if below is bottom[0] else ()
+        labels = ("set point", "flown") if below is bottom[0] else ()
         draw_lines(below, times, np.stack([wanted[:, 2], flown[:, 2]], 1), labels, (style.PERSISTENCE, BLUE))
         add_labels(below, x="time (s)", y="height (m)" if below is bottom[0] else "")
     add_scale(top[0], 1.0, "1 m")
@@ -171,7 +171,7 @@ def flights(path: Path) -> None:
 
 
 def _above_and_below(ways: list[np.ndarray]) -> tuple[Figure, list[Axes], list[Axes]]:
-    """Ways from above beside each other, at one scale, and empty axes below them with one scale in y."""
+    """Paths from above, side by side at one scale, and empty axes below them with one scale in y."""
     figure = style.new_figure(WIDTH, 4.2, style.SCREEN)
     grid = figure.add_gridspec(2, len(ways), height_ratios=(2.0, 1.0))
     top = [figure.add_subplot(grid[0, column]) for column in range(len(ways))]
@@ -185,7 +185,7 @@ def _above_and_below(ways: list[np.ndarray]) -> tuple[Figure, list[Axes], list[A
 
 
 def digging(path: Path) -> None:
-    """A cycle of the arm seen from its side; the angles, and the soil in the bucket."""
+    """One cycle of the arm from the side; the angles, and the soil in the bucket."""
     recipe = excavator.RECIPES["small"]
     made = excavator.simulate(range(1), recipe.rows)
     times = recipe.sample_time * np.arange(recipe.rows)
@@ -206,7 +206,7 @@ def digging(path: Path) -> None:
 
 
 def _arm_from_the_side(axes: Axes, places: np.ndarray, every: int) -> None:
-    """The ground, the way of the bucket's tip, and the arm now and then.
+    """The ground, the path of the bucket's tip, and the arm at some moments.
 
     `places` (4, T, 2) m are those of boom pivot, stick pivot, bucket pivot and tip.
     """
@@ -223,11 +223,11 @@ def _arm_from_the_side(axes: Axes, places: np.ndarray, every: int) -> None:
     axes.set_xlim(-2.6, 10.2)
     axes.set_ylim(-1.9, 6.9)
     axes.set_axis_off()
-    add_labels(axes, f"one cycle, {CYCLE[1] - CYCLE[0]:g} s, seen from the side")
+    add_labels(axes, f"one cycle of {CYCLE[1] - CYCLE[0]:g} s, from the side")
 
 
 def arm(path: Path) -> None:
-    """An episode's angles, and what the same torques would have done with other payloads."""
+    """The angles of an episode, and the angles under the same torques with other payloads."""
     recipe = arm_payload.RECIPE
     made = arm_payload.simulate(3, recipe.rows)
     times = recipe.sample_time * np.arange(recipe.rows)
@@ -245,7 +245,7 @@ def arm(path: Path) -> None:
     add_labels(top, y="rad")
     labels = [f"{payload:.1f} kg" for payload in payloads]
     for axes, joint in zip(others, (0, 3), strict=True):
-        title = f"{_plain([recipe.obs_names[joint]])[0]}, the same torques with"
+        title = f"{_plain([recipe.obs_names[joint]])[0]}, under the same torques with payloads of"
         draw_lines(axes, times, np.stack(angles)[:, :, joint], labels, LIGHT_TO_HEAVY)
         add_labels(axes, title, y="rad")
     others[-1].set_xlabel("time (s)", fontsize=style.SMALL, color=style.INK)
@@ -253,7 +253,7 @@ def arm(path: Path) -> None:
 
 
 def truck(path: Path) -> None:
-    """A light, a middling and a heavy truck: force and speed."""
+    """A light, a medium and a heavy truck: force and speed."""
     recipe = truck_load.RECIPES["small"]
     made = truck_load.simulate(range(40), recipe.rows)
     order = np.argsort(made.mass)
@@ -275,10 +275,10 @@ def scales(path: Path) -> None:
     state, obs, _ = three_scales.simulate(1, 600)
     steps = np.arange(600)
     titles = [
-        f"{name}, a turn in {period:g} steps: hidden"
+        f"{name}, period of {period:g} steps, hidden"
         for name, period in zip(three_scales.SCALES, three_scales.PERIOD, strict=True)
     ]
-    titles += [f"{name}, which mixes all three, with noise" for name in three_scales.RECIPE.obs_names]
+    titles += [f"{name}, observed: a mixture of all three with noise" for name in three_scales.RECIPE.obs_names]
     values = np.hstack([state[0, :, ::2], obs[0]])
     figure = style.new_figure(WIDTH, 4.8, style.SCREEN)
     panels = figure.subplots(len(titles), 1, sharex=True)
@@ -290,12 +290,12 @@ def scales(path: Path) -> None:
 
 
 def pendulum(path: Path) -> None:
-    """Images as they are seen, and what they would be without the noise."""
+    """Images as they are observed, and as they would be without the noise."""
     recipe = pendulum_images.RECIPE
     made = pendulum_images.simulate_pendulum(3, recipe.rows, 0, driven=True)
     steps = np.arange(0, 4 * FRAMES, 4)
     rows = [images[steps] for e in (0, 2) for images in (made.images[e], pendulum_images.draw(made.angle[e]))]
-    labels = ["seen", "without noise"] * 2
+    labels = ["observed", "without noise"] * 2
     _films(path, np.stack(rows), labels, [f"{step * recipe.sample_time:.2g} s" for step in steps])
 
 

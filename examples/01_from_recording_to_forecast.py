@@ -1,4 +1,4 @@
-"""From a recording to a forecast with uncertainty, in Python: soil moisture, two days seen, four weeks predicted.
+"""From a recording to a forecast with intervals, in Python: two days of soil moisture are observed, 28 predicted.
 
 python examples/01_from_recording_to_forecast.py --epochs 4
 """
@@ -20,7 +20,7 @@ WINDOW, CONTEXT, HORIZON = 24, 48, 672  # hours
 def main(epochs: int, run_dir: Path) -> None:
     torch.set_num_threads(1)  # small matrices: a second thread gains nothing
 
-    # Three parts of the recording by time; what normalizes it is known from the first alone.
+    # Split the recording by time into three parts. Only the first one, for training, determines the normalization.
     recording = load_dataset("soil")
     parts = split(recording, seed=0)
     normalizer, _ = fit_normalizer(parts.train, recording.obs_names, recording.action_names)
@@ -35,13 +35,13 @@ def main(epochs: int, run_dir: Path) -> None:
         trainer={"max_epochs": epochs},
     )  # fmt: skip
 
-    # The best weights, with their normalizer. Everything a model sees and says is normalized.
+    # The best weights, with their normalizer. Everything a model receives and returns is normalized.
     model = mts3.load(run_dir)
     test = parts.test[0]
     obs = torch.from_numpy(normalizer.normalize_obs(test.obs[:CONTEXT]))[None]
     actions = torch.from_numpy(normalizer.normalize_actions(test.actions[: CONTEXT + HORIZON]))[None]
     with torch.no_grad():
-        _, state = model.observe(obs, actions[:, :CONTEXT])  # NaN would mean: not observed
+        _, state = model.observe(obs, actions[:, :CONTEXT])  # NaN would mean "not observed"
         forecast = model.imagine(state, actions[:, CONTEXT:])
     forecast = normalizer.denormalize_prediction(forecast)
     lower, upper = forecast.interval(0.9)

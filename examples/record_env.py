@@ -1,6 +1,6 @@
-"""Record an environment of gymnasium while you use it, for mts3 train data.path=pendulum.npz.
+"""Record a gymnasium environment while you use it. Train on the result with: mts3 train data.path=pendulum.npz
 
-python examples/record_env.py
+python examples/record_env.py    # writes pendulum.npz, which must not exist yet
 """
 
 import gymnasium

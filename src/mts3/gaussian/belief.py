@@ -109,7 +109,7 @@ def diagonal(mean: Float[Tensor, "*batch twoD"], var: Float[Tensor, "*batch twoD
 
 @dataclass(frozen=True)
 class Evidence:
-    """What observations of u say about it: precision and information, both additive.
+    """What observations of u add to the belief about it: precision and information, both additive.
 
     N observations w_n of u with variances r_n and masks m_n enter only through
 

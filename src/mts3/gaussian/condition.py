@@ -1,4 +1,4 @@
-"""Conditioning: what a belief becomes once evidence about its upper half is in."""
+"""Conditioning: the belief after evidence about its upper half."""
 
 from __future__ import annotations
 

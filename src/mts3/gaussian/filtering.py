@@ -12,13 +12,13 @@ from mts3.gaussian.marginalize import LinearMap
 
 @dataclass(frozen=True)
 class FilterStep:
-    """All that happens to the state between one prior and the next, prepared without knowing the state.
+    """Everything that one step does to the belief about the state, prepared without knowing that belief.
 
     z_{t+1} = M z_t + offset + noise, after w_t is observed.
 
     Attributes:
         transition: M.
-        offset: What other parents and the control add: (*batch, D) mean and covariance, process noise included.
+        offset: What other parents and the actions add: (*batch, D) mean and covariance, process noise included.
         evidence: (*batch, D), zero where nothing was observed.
     """
 
@@ -28,7 +28,7 @@ class FilterStep:
 
 
 def prepare(transition: LinearMap, offset: Belief, evidence: Evidence) -> list[FilterStep]:
-    """The steps of a sequence; whatever does not depend on the state is computed before, for all steps at once.
+    """The steps of a sequence. What does not depend on the state has been computed for all steps at once.
 
     Args:
         transition: M, one for all steps.

@@ -18,8 +18,8 @@ from mts3.types import Float, Tensor
 class LinearMap(Protocol):
     """z -> M z on beliefs, without noise: the mean moves by M, the three covariance fields by equation (4).
 
-    (4) is linear in (var_u, s, var_l), so a map is two matrices, prepared once and applied at every step; a locally
-    linear one chooses its M by the belief it is applied to.
+    (4) is linear in (var_u, s, var_l), so a map is two matrices, prepared once and applied at every step. A locally
+    linear map chooses its M from the mean of the belief.
     """
 
     def apply(self, belief: Belief) -> Belief:
@@ -99,7 +99,7 @@ def marginalize(
     noise: Float[Tensor, "*#batch threeD"],
     shift: Float[Tensor, "*#batch twoD"] | None = None,
 ) -> Belief:
-    """The belief about z' = sum_p M_p z_p + b + noise, parents independent of each other. equation (4).
+    """The belief about z' = sum_p M_p z_p + b + noise with independent parents, equation (4).
 
     The contributions of the parents add, in the mean and in the covariance; the noise is added once.
 

@@ -1,7 +1,7 @@
-"""Smoothing: what the whole sequence says about each state. Rauch-Tung-Striebel, backwards from the end of a filter.
+"""Smoothing: the belief about each state given the whole sequence. Rauch-Tung-Striebel, backwards after a filter.
 
-Only modal filters can be smoothed: a smoother goes through the covariance between neighbouring states, and a dense
-belief has dropped parts of it.
+Only modal filters can be smoothed: a smoother needs the covariance between neighbouring states, and a dense belief
+has dropped parts of it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mts3.types import Float, Tensor
 
 @dataclass(frozen=True)
 class SmoothStep:
-    """All that takes the smoothed belief about z_{t+1} to the one about z_t.
+    """What is needed to compute the smoothed belief about z_t from the one about z_{t+1}.
 
     Attributes:
         gain: G, see `gains`.
@@ -32,7 +32,7 @@ class SmoothStep:
 
 
 def gains(posteriors: Belief, predictions: Belief, transition: LinearMap) -> Float[Tensor, "*batch 2 2 D"]:
-    """G = P_t M' (P_{t+1})^-1 with P_t of the posterior and P_{t+1} of the prediction: what z_{t+1} tells about z_t.
+    """G = P_t M' (P_{t+1})^-1 with P_t of the posterior and P_{t+1} of the prediction: z_t regressed on z_{t+1}.
 
     Raises:
         ValueError: if the transition is not modal.
@@ -73,7 +73,7 @@ def combine(smoothed: Belief, step: SmoothStep) -> Belief:
 def smooth(posteriors: Belief, predictions: Belief, transition: LinearMap) -> Belief:
     """The beliefs p(z_t | w_<T) about each state of a sequence, given all of its observations.
 
-    What other parents add to the states counts as independent from step to step, as in the filter.
+    What other parents add to the states is treated as independent from step to step, as in the filter.
 
     Args:
         posteriors: p(z_t | w_<=t), (B, T) beliefs: `condition` of the priors, which are the prediction before.

@@ -1,4 +1,4 @@
-"""The oracle: dense float64 Kalman filtering and Gaussian algebra, as any textbook has it. For tests; never fast.
+"""The oracle: dense float64 Kalman filtering and Gaussian algebra, as in any textbook. It is for tests and not fast.
 
 Reference: Särkkä, Bayesian Filtering and Smoothing (2013), chapters 4 and 8, appendix A.
 """

@@ -24,7 +24,7 @@ def filter_sequence(problem: Problem) -> Belief:
     Raises:
         BackendRefused: if the backend asked for by name cannot do this.
     """
-    # No backend takes a single step sooner, or is chosen in less time.
+    # For a single step no backend is faster, and choosing one takes time.
     backend = REFERENCE if problem.steps == 1 else choose(problem)
     with exactly(problem.prior.mean.device.type):
         return backend.run(problem)

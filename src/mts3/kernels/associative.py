@@ -3,7 +3,7 @@
 The elements are those of Särkkä & García-Fernández, "Temporal parallelization of Bayesian smoothers" (IEEE TAC 2021),
 as in `gaussian.associative` and `gaussian.smoothing`, with the fields of a belief in front, (fields, T, B, D), and
 every 2x2 product written out over whole tensors: batched 2x2 `matmul` is five times slower.
-A gradient keeps about 63 numbers for each step and dimension until it is taken.
+Until the backward pass, the graph keeps about 63 numbers for each step and dimension.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class FilterSteps(NamedTuple):
         return _product(self.mean_blocks, torch.addcmul(mean, pair, innovation), self.mean), moved
 
     def after(self, stretches: FilterStretches | None) -> FilterStretches:
-        """A filter that starts at the first state of a stretch, known exactly, and carries the derivative along."""
+        """The filter from the first state of a stretch, taken as known, and its derivative by that state."""
         if stretches is None:
             zero = torch.zeros_like(self.precision)
             start = self.mean_blocks.expand(2, 2, *zero.shape)

@@ -10,7 +10,7 @@ from mts3.gaussian import Belief, Evidence, LinearMap
 
 
 class BackendRefused(UserError):
-    """A backend was asked by name for what it cannot do: nothing else is used in its place."""
+    """A backend that was asked for by name cannot do this; no other one takes its place."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Problem:
     Attributes:
         prior: p(z_0), (B) beliefs.
         transition: M, one for all steps.
-        offset: What other parents and the control add: (B, T) beliefs, process noise included. Often expanded views.
-        evidence: (B, T, D); None if nothing is observed, which gives what zeros give.
+        offset: What other parents and the actions add: (B, T) beliefs, process noise included. Often expanded views.
+        evidence: (B, T, D); None if nothing is observed, with the same result as zeros.
         detach_at: Steps before which the gradient of the belief is cut.
 
     Offset and evidence are taken in the precision of the prior: precisions of 1e4 do not fit into 8 bits.

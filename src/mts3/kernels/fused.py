@@ -1,6 +1,6 @@
 """The whole sequence in one compiled pass, and its gradient in another: for CPUs, by numba (extra `fast`).
 
-The batch is divided among as many threads as PyTorch may use; a sequence comes out the same whichever thread does it.
+The batch is divided among as many threads as PyTorch may use. Results do not depend on which thread computes them.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _narrowed(rows: Tensor) -> Tensor:
 
 
 def _kernels(transition: LinearMap) -> ModuleType:
-    """The module of a transition; imported late, since numba takes its time."""
+    """The module of a transition; imported late, because importing numba is slow."""
     if isinstance(transition, ModalMap):
         from mts3.kernels import fused_modal as kernels
     else:
@@ -142,7 +142,7 @@ def _kernels(transition: LinearMap) -> ModuleType:
 
 
 def _check_shapes(transition: LinearMap, inputs: Sequence[Tensor]) -> None:
-    """A kernel reads where it is told to: nothing else would notice.
+    """Kernels do not check shapes: with a wrong one they would read outside of an array.
 
     Raises:
         ValueError: naming the first shape that does not fit the offset's.
@@ -182,14 +182,14 @@ def _in_parts(kernels: ModuleType, function: Callable, mean: Tensor, *arguments)
 
 @lru_cache(maxsize=1)
 def _pool(process: int, threads: int) -> ThreadPoolExecutor:
-    """Threads that wait asleep; a process that was forked needs its own."""
+    """Threads that sleep while they wait; a process that was forked needs its own."""
     return ThreadPoolExecutor(threads, thread_name_prefix="mts3-filter")
 
 
 def _flushing(function: Callable, *arguments):
-    """Call with subnormal numbers taken as zero, a setting of the thread; it is left as it was found.
+    """Call with subnormal numbers treated as zero, a setting of the thread, and restore the setting afterwards.
 
-    A gradient decays into them over a stretch without observations, and many CPUs take a hundred cycles for each.
+    Over a stretch without observations a gradient decays into them, and many CPUs need a hundred cycles for each.
     """
     before = sys.float_info.min * 0.5 == 0.0
     torch.set_flush_denormal(True)

@@ -23,7 +23,7 @@ from mts3.kernels.fused_belief import (
 from mts3.kernels.fused_lanes import BYTES, constant, inline, kernel, load, spread, store
 
 TILE = 8
-"""Sequences that are done together: as many sums as it takes to keep the arithmetic units busy."""
+"""Sequences that are computed together: enough sums to keep the arithmetic units busy."""
 
 
 def forward_weights(matrix: Tensor) -> np.ndarray:

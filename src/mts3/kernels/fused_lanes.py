@@ -1,4 +1,4 @@
-"""Vectors of processor width in numba: a kernel says what happens to a few dimensions at once, in registers.
+"""Vectors of processor width in numba: a kernel computes a few dimensions at once, in registers.
 
 Loops over arrays would have to be proven free of overlaps before a compiler may do this, and with the ten arrays of a
 filter it does not try. A vector holds 64 bytes: 16 float32 or 8 float64. `a * b + c` is one instruction; nothing else

@@ -30,7 +30,7 @@ TILE = 1
 """Sequences that are done together."""
 
 BLOCK = 256
-"""Steps that are done for all dimensions before the next are: what is read twice is still in the cache."""
+"""Steps that are computed for all dimensions before the next ones, so that what is read twice is still in the cache."""
 
 
 def forward_weights(blocks: Tensor) -> np.ndarray:

@@ -7,7 +7,7 @@ from mts3.kernels.backend import Backend, Problem
 
 
 def run(problem: Problem) -> Belief:
-    """`gaussian.filtering.scan`, or without observations the transition alone, which is the same, sooner."""
+    """`gaussian.filtering.scan`; without observations the transition alone, which gives the same result faster."""
     if problem.evidence is not None:
         steps = filtering.prepare(problem.transition, problem.offset, problem.evidence)
         return stack(filtering.scan(problem.prior, steps, problem.detach_at), 1)

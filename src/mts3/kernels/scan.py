@@ -1,9 +1,9 @@
-"""A scan in blocks: all states of a long sequence, most of the work side by side.
+"""A scan in blocks: all states of a long sequence, with most of the work done in parallel.
 
-Steps that compose can be grouped. The sequence is cut into blocks of a few steps. Side by side, each block is folded
-into one stretch; a scan over the stretches, the same again, gives the state before each block; from there, side by
-side, each block is walked step by step. Every step is composed once and walked once: O(T) work, O(log T) depth. What
-is left over at the end is walked last: no padding.
+Steps that compose can be grouped. The sequence is cut into blocks of a few steps. In parallel, each block is composed
+into one stretch. A scan over the stretches, by the same method, gives the state before each block. From there, again
+in parallel, each block is computed step by step. Every step is composed once and applied once: O(T) work, O(log T)
+depth. The steps that do not fill a block are applied last, so there is no padding.
 
 Reference: Blelloch, Prefix sums and their applications (1990), with blocks in place of pairs.
 """

@@ -1,7 +1,7 @@
 """A small problem before the first real one: does a backend compute on this device what the reference does?
 
-Kernels are compiled where they run. Whatever a new driver, compiler or card makes of them, nobody should train on it
-unawares.
+Kernels are compiled where they run. If a new driver, compiler or card computes them wrongly, nobody should train with
+the results without knowing it.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ LARGEST_DENSE_DIM = 64
 
 
 def interpreted() -> bool:
-    """Triton runs its kernels on the CPU, slowly, for tests: the variable it reads when it defines them."""
+    """Whether Triton runs its kernels on the CPU, slowly, for tests: it reads this variable when it defines them."""
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 

@@ -1,8 +1,8 @@
 """Filtering with a dense transition on a GPU: one program walks one sequence through time.
 
 The transition stays in registers: 4 tiles for the mean and 9 for the covariance, each D x D, padded. A step is
-entrywise but for five sums of products of tiles with vectors. Products of matrices would take 16 sequences a program:
-at batches of tens that leaves most of the device idle, and float32 without TF32 has no tensor cores to win.
+entrywise except for five sums of products of tiles with vectors. Matrix products would need 16 sequences per program:
+with a few tens of sequences most of the device would be idle, and in float32 without TF32 there are no tensor cores.
 """
 
 # What Triton compiles is not quite Python.
@@ -167,7 +167,7 @@ def padded(dim: int) -> int:
 
 
 def warps(dim: int, double: bool) -> int:
-    """As few as hold the tiles: up to D = 32 without spilling; waiting for each other is most of the time of a step."""
+    """As few as can hold the tiles (up to D = 32 without spilling): waiting for each other takes most of a step."""
     return {16: 2, 32: 4, 64: 16}[padded(dim)] * (2 if double and dim <= 32 else 1)
 
 
