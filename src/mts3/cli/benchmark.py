@@ -16,9 +16,10 @@ from mts3.cli.sweep import combinations, run_one
 from mts3.cli.table import print_table
 from mts3.errors import UserError
 from mts3.evaluate import Run, write_summary
-from mts3.evaluate.summary_files import FILES, KEYS
+from mts3.evaluate.summary_files import KEYS
 from mts3.plot import plot_benchmark
 from mts3.plot.read import read_horizon, read_metrics
+from mts3.run_layout import COMPARISON_FILES, HORIZON_FIGURE, ROWS
 
 COMMAND = "mts3 benchmark"
 SEEDS = "3"
@@ -87,7 +88,7 @@ def benchmark(arguments: list[str]) -> int:
     table = write_summary(asked.output, [_outcome(run, code) for run, code in zip(plan, codes, strict=True)])
     print_table(table.plain())
     print(f"* least NRMSE of its data set, long horizon. Tables and figure: {asked.output}")
-    picture = asked.output / "horizon.png"
+    picture = asked.output / HORIZON_FIGURE
     if all(codes):
         picture.unlink(missing_ok=True)  # of an earlier benchmark: nothing stands behind it any more
     else:
@@ -101,11 +102,11 @@ def refuse_foreign_tables(folder: Path) -> None:
     Raises:
         UserError: naming the first such file.
     """
-    rows = folder / "rows.csv"
+    rows = folder / ROWS
     with suppress(OSError, ValueError):
         if rows.read_text(encoding="utf-8").startswith(",".join(KEYS)):
             return
-    for name in FILES:
+    for name in COMPARISON_FILES:
         if (folder / name).exists():
             raise UserError(
                 f"{folder / name} is of no benchmark and would be replaced: name another folder with output=DIR"

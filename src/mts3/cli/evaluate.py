@@ -11,12 +11,13 @@ from mts3.cli.experiment import load_experiment, load_other_data
 from mts3.cli.overrides import parse, prepare
 from mts3.cli.process import set_threads
 from mts3.cli.report import note
-from mts3.cli.run_files import LAST, absolute_paths, is_unfinished, read_config
+from mts3.cli.run_files import absolute_paths, is_unfinished, read_config
 from mts3.cli.run_lock import locked
 from mts3.cli.scores import check_evaluation, print_scores, refuse_foreign_scores, score, training_record
 from mts3.data.load import FILE
 from mts3.errors import UserError, unknown_name
 from mts3.models import load
+from mts3.run_layout import LAST
 
 _OTHER_DATA = ("data", "data.path")
 # What of the configuration says which data are meant.

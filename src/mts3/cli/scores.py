@@ -7,7 +7,6 @@ from typing import Any
 
 from mts3.cli.experiment import Experiment
 from mts3.cli.process import device_for
-from mts3.cli.run_files import CONFIG, HORIZON, METRICS
 from mts3.cli.table import print_table
 from mts3.errors import UserError, unknown_name
 from mts3.evaluate import evaluate, write_results
@@ -15,6 +14,7 @@ from mts3.evaluate.summary import BASELINES
 from mts3.models import WorldModel
 from mts3.plot import plot_results
 from mts3.plot.read import read_metrics
+from mts3.run_layout import CONFIG, HORIZON, METRICS, PLOTS, PREDICTIONS
 
 MOST = 2**31 - 1  # sequences, or steps; all of the data if there are fewer
 _OPTIONS = ("metric_window", "batch_size")
@@ -85,7 +85,7 @@ def refuse_foreign_scores(folder: Path, run_dir: Path) -> None:
     if (folder / METRICS).is_file():
         read_metrics(folder)  # of an earlier evaluation
         return
-    for name in (METRICS, HORIZON, "predictions.npz", "plots"):
+    for name in (METRICS, HORIZON, PREDICTIONS, PLOTS):
         if (folder / name).exists() and folder.resolve() != run_dir.resolve():
             raise UserError(f"{folder / name} is of no evaluation and might be replaced: name another folder")
 
@@ -98,7 +98,7 @@ def print_scores(metrics: dict[str, Any], folder: Path) -> None:
     rows += [[name, f"{metrics[f'{name}_nrmse']:.3f}", "", ""] for name in baselines]
     print(f"{metrics['data']}, test: {metrics['context']} steps observed, {_predicted(metrics)}")
     print_table(rows)
-    print(f"figures: {folder / 'plots'}")
+    print(f"figures: {folder / PLOTS}")
 
 
 def _predicted(metrics: dict[str, Any]) -> str:

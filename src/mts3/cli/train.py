@@ -16,7 +16,7 @@ from mts3.cli.experiment import Experiment, load_experiment
 from mts3.cli.opening import Opening
 from mts3.cli.process import set_threads
 from mts3.cli.report import TERMINATED, Terminated
-from mts3.cli.run_files import CONFIG, LAST, METRICS, Found, absolute_paths, claim, look, remove_run, write_config
+from mts3.cli.run_files import Found, absolute_paths, claim, look, remove_run, write_config
 from mts3.cli.run_lock import locked
 from mts3.cli.scores import check_evaluation, print_scores, score
 from mts3.data import change_std, channels_of
@@ -24,6 +24,7 @@ from mts3.errors import UserError, unknown_name
 from mts3.files import remove_stale
 from mts3.models import MODELS, DeltaTarget, WorldModel, build, load
 from mts3.models.unbuilt import check_memory
+from mts3.run_layout import CONFIG, LAST, METRICS, PLOTS
 from mts3.train import FitResult, build_loggers, fit, is_main_process, seeded
 
 TARGETS = ("obs", "delta")
@@ -76,7 +77,7 @@ def _prepare(run_dir: Path, config: dict[str, Any]) -> None:
     """Make the folder what the start of a training, or of a continuation, finds."""
     if not config["resume"]:
         remove_run(run_dir)
-    for folder in (run_dir, run_dir / "plots"):
+    for folder in (run_dir, run_dir / PLOTS):
         remove_stale(folder)
     # Whoever finds scores takes the run for finished, with these weights.
     (run_dir / METRICS).unlink(missing_ok=True)

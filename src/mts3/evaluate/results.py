@@ -16,6 +16,7 @@ from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
 from mts3.evaluate.evaluation import Evaluation
 from mts3.files import write_aside
+from mts3.run_layout import HORIZON, METRICS, PREDICTIONS
 
 
 def write_results(
@@ -60,10 +61,10 @@ def write_results(
     _refuse_non_finite(metrics, "")
     if dataset.image_shape is not None:
         metrics = _without_pixels(metrics)
-    _write_horizon(run_dir / "horizon.csv", evaluation, dataset.sample_time)
-    _write_predictions(run_dir / "predictions.npz", evaluation, dataset)
+    _write_horizon(run_dir / HORIZON, evaluation, dataset.sample_time)
+    _write_predictions(run_dir / PREDICTIONS, evaluation, dataset)
     # Last: whoever finds metrics.json finds the other two.
-    with write_aside(run_dir / "metrics.json") as path:
+    with write_aside(run_dir / METRICS) as path:
         path.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return metrics
 

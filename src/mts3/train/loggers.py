@@ -10,10 +10,11 @@ from typing import Any
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
 from mts3.errors import UserError, unknown_name
+from mts3.run_layout import LOGS
 
 
 def _tensorboard(run_dir: Path, version: int) -> Logger:
-    return TensorBoardLogger(run_dir, name="logs", version=version)
+    return TensorBoardLogger(run_dir, name=LOGS, version=version)
 
 
 def _wandb(run_dir: Path, version: int, **options: Any) -> Logger:
@@ -47,7 +48,7 @@ def build_loggers(name: str, run_dir: Path, **options: Any) -> list[Logger]:
         raise unknown_name("logger", name, LOGGERS)
     if name in _EXTRA and importlib.util.find_spec(name) is None:
         raise UserError(f'logger={name} needs the package {name}: pip install "mts3[track]"')
-    csv = CSVLogger(run_dir, name="logs")
+    csv = CSVLogger(run_dir, name=LOGS)
     build = LOGGERS[name]
     if build is None:
         return [csv]

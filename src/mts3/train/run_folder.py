@@ -13,9 +13,9 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from mts3.files import write_aside
+from mts3.run_layout import LAST
 from mts3.train.module import TrainingModule
 
-LAST = "last.ckpt"
 SECONDS_BETWEEN_SAVES = 300.0
 _STATE: dict[str, tuple[tuple[type, ...], float]] = {
     "best_val_crps": ((float, int), -math.inf),
