@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from mts3.cli.backend import filter_line
@@ -19,19 +17,19 @@ class Opening(Callback):
 
     Args:
         train: The training part.
-        config: A resolved configuration.
+        threads: What the configuration says of them.
     """
 
-    def __init__(self, train: SequenceDataset, config: dict[str, Any]) -> None:
-        self._train, self._config = train, config
+    def __init__(self, train: SequenceDataset, threads: int | str | None) -> None:
+        self._train, self._threads = train, threads
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The model is on its device, in its precision, a resumed one with its weights."""
         assert isinstance(pl_module, TrainingModule)
         lines = [filter_line(pl_module.model)]
         # Processes that measure at the same time would measure one another.
-        if self._config["threads"] == AUTO and pl_module.device.type == "cpu" and trainer.world_size == 1:
+        if self._threads == AUTO and pl_module.device.type == "cpu" and trainer.world_size == 1:
             with trainer.precision_plugin.forward_context():
-                lines.append(choose_threads(pl_module.model, self._train, self._config))
+                lines.append(choose_threads(pl_module, self._train))
         for line in filter(None, lines):
             note(line)

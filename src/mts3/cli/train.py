@@ -134,7 +134,7 @@ def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
         raise unknown_name("train.target", target, TARGETS)
     if target == "obs":
         return model
-    if not any(p.requires_grad for p in model.parameters()):
+    if model.fitted_in_closed_form:
         raise UserError(f"model {name} is fitted in closed form and predicts changes already: leave train.target out")
     return DeltaTarget(model, torch.from_numpy(change_std(experiment.train.trajectories, model.normalizer)))
 
@@ -164,6 +164,6 @@ def fit_model(model: WorldModel, config: dict[str, Any], experiment: Experiment,
         resume=config["resume"],
         loggers=build_loggers(logger.pop("name"), run_dir, **logger),
         trainer=config["trainer"],
-        callbacks=[Opening(experiment.train, config)],
+        callbacks=[Opening(experiment.train, config["threads"])],
         **options,
     )

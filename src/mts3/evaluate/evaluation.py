@@ -71,7 +71,8 @@ class Evaluation:
         parameters: Trainable parameters of the model.
         device: Where it ran.
         examples: A few sequences with everything a picture needs.
-        reward: The rewards of the hidden part, normalized; None if the model tells none, or the data hold none.
+        reward: Scores of the hidden part's rewards, normalized; empty if the model predicts none, None if the data hold
+            none.
 
     The scores hold at least one value.
     """

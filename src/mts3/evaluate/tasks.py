@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from mts3.data.forecast import given
 from mts3.data.masks import context_mask, random_step_mask
 from mts3.types import Bool, Float, Tensor
 
@@ -24,13 +25,15 @@ class Task:
     visible: Bool[Tensor, "N T+1"]
     scored: Bool[Tensor, "N T+1"]
 
-    def shown(self, part: slice, obs: Float[Tensor, "B T+1 O"]) -> tuple[Float[Tensor, "B T O"], Bool[Tensor, "B T O"]]:
-        """The observations handed over, with what is hidden overwritten by NaN, and their mask.
+    def given(
+        self, part: slice, obs: Float[Tensor, "B T+1 O"], actions: Float[Tensor, "B T A"]
+    ) -> tuple[Float[Tensor, "B T O"], Float[Tensor, "B T A"], Bool[Tensor, "B T O"]]:
+        """The arguments of `observe` for some sequences, with what is hidden overwritten by NaN.
 
         The mask alone would do; the NaN makes a method that reads under a False mask fail loudly.
         """
-        mask = self.visible[part, :-1, None] & ~torch.isnan(obs[:, :-1])
-        return torch.where(mask, obs[:, :-1], torch.nan), mask
+        obs, actions, mask = given(obs, actions, self.visible[part, :-1])
+        return torch.where(mask, obs, torch.nan), actions, mask
 
     def targets(self, part: slice, obs: Float[Tensor, "B T+1 O"]) -> Float[Tensor, "B T O"]:
         """obs[1:], with NaN where nothing is scored."""

@@ -40,11 +40,13 @@ class WorldModel(nn.Module, ABC):
         channels: Names, units and rate of these data; None before training.
         uses_actions: False for a model that accepts actions and does not look at them.
         target: What the network's output is about: "obs", or "delta" (see `DeltaTarget`).
+        fitted_in_closed_form: Whether `mts3.train.fit` solves for the weights in place of descending gradients.
     """
 
     name: str = ""
     target: str = "obs"
     uses_actions: bool = True
+    fitted_in_closed_form: bool = False
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         super().__init__()
