@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Generic, TypeVar
@@ -43,7 +43,7 @@ class Registry(dict[str, Thing], Generic[Thing]):
         raise unknown_name(self.kind, name, self)
 
 
-def import_all(package: str, path: list[str]) -> None:
+def import_all(package: str, path: Iterable[str]) -> None:
     """Import every file of a folder, so that each registers what it holds.
 
     Args:

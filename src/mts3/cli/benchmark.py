@@ -174,7 +174,9 @@ def run_all(plan: list[Planned]) -> list[int]:
         return [0] * len(plan)
     # Imported here: Lightning takes seconds, and neither a slip nor a finished run needs it.
     from mts3.cli import train
+    from mts3.cli.scores import Fitted
 
+    fitted: Fitted = {}  # runs that differ in the model alone have the same baselines
     codes: list[int] = []
     arguments = sys.argv
     try:
@@ -186,7 +188,9 @@ def run_all(plan: list[Planned]) -> list[int]:
             key = _GOES_ON.get(run.found)
             config = run.config | ({key: True} if key else {})
             overrides = [*run.overrides, *([f"{key}=true"] if key else [])]
-            code, _ = run_one(COMMAND, overrides, run.run_dir, lambda c=config, d=run.run_dir: train.train(c, d))
+            code, _ = run_one(
+                COMMAND, overrides, run.run_dir, lambda c=config, d=run.run_dir: train.train(c, d, fitted)
+            )
             codes.append(code)
             if code in STOPPED:
                 break

@@ -43,14 +43,14 @@ def heeding_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def reporting(command: str, run: Callable[[], None]) -> int:
-    """Run a command and return its exit code.
+def reporting(command: str, run: Callable[[], int | None]) -> int:
+    """Run a command and return its exit code: its own, or
 
     0 done; 2 the user's mistake, said in one line on stderr; 130 interrupted; 143 terminated, in one line; 1 a training
     that diverged, in one line. Anything else is ours and keeps its traceback.
     """
     try:
-        run()
+        return run() or DONE
     except UserError as error:
         return _say(command, error, USERS_MISTAKE)
     except KeyboardInterrupt:
@@ -67,7 +67,6 @@ def reporting(command: str, run: Callable[[], None]) -> int:
         if not isinstance(error, TrainingDiverged):
             raise
         return _say(command, error, OURS)
-    return DONE
 
 
 def note(message: str) -> None:

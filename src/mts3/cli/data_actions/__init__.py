@@ -1,0 +1,5 @@
+"""The actions of `mts3 data`: a file each."""
+
+from mts3.registry import import_all
+
+import_all(__name__, __path__)
