@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from mts3.cli.data_action import ACTIONS, Action, only
+from mts3.cli.data_action import ACTIONS, name_and_options
+from mts3.cli.verb import Verb
 from mts3.data import load_dataset, names_a_set
 from mts3.data.check import Checked, check_dataset, check_file
 from mts3.data.columns import KEYS
@@ -24,6 +25,11 @@ picture of it (default NAME-check.png)"""
 # Lines a kind of flaw; the picture and the count tell of the rest.
 SHOWN = 8
 SHOWN_SPANS = 3
+
+
+def run(arguments: list[str]) -> None:
+    """Check a set or file."""
+    check(*name_and_options("check takes one name or file", arguments, ("output", "window_len", *KEYS)))
 
 
 def check(name: str, options: dict[str, Any]) -> None:
@@ -112,9 +118,4 @@ def _window_len(name: str, given: Any) -> int:
     return int(yaml.safe_load(text)["window_len"])
 
 
-ACTIONS.register("check")(
-    Action(
-        *(4, _USAGE, _ABOUT, ("output", "window_len", *KEYS)),
-        lambda names, options: check(only(names, "check takes one name or file"), options),
-    )
-)
+ACTIONS.register("check")(Verb(4, _ABOUT, lambda: _USAGE, run))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mts3.cli.data_action import ACTIONS, Action
+from mts3.cli.data_action import ACTIONS, split_options
 from mts3.cli.data_summary import print_summary
+from mts3.cli.verb import Verb
 from mts3.data import import_with_notes
 from mts3.data.columns import KEYS
 from mts3.errors import UserError
@@ -23,8 +22,9 @@ resample=true brings irregular times onto a grid (max_gap=SECONDS without a row 
 mask_stuck, mask_outliers and mask_held=true leave such observations out"""
 
 
-def run(names: list[str], options: dict[str, Any]) -> None:
+def run(arguments: list[str]) -> None:
     """Read files and write them as one."""
+    names, options = split_options(arguments, ("output", *KEYS))
     if "output" not in options:
         raise UserError("import needs output=FILE.npz, the file to write")
     dataset, lines = import_with_notes(names, options.pop("output"), options or None)
@@ -32,4 +32,4 @@ def run(names: list[str], options: dict[str, Any]) -> None:
     print_summary(dataset)
 
 
-ACTIONS.register("import")(Action(5, _USAGE, _ABOUT, ("output", *KEYS), run))
+ACTIONS.register("import")(Verb(5, _ABOUT, lambda: _USAGE, run))

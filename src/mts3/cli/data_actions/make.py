@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
-from mts3.cli.data_action import ACTIONS, Action, only
+from mts3.cli.data_action import ACTIONS, name_and_options
 from mts3.cli.data_summary import print_summary
+from mts3.cli.verb import Verb
 from mts3.data import DATASETS
 from mts3.data.cache import cached
 from mts3.data.generators import GENERATED
@@ -18,9 +18,10 @@ _USAGE = "make NAME [size=small] [seed=0] [output=FILE.npz]"
 _ABOUT = "a generated set, made once and kept in the user's cache (or $MTS3_CACHE); goes on where it was interrupted"
 
 
-def run(names: list[str], options: dict[str, Any]) -> None:
+def run(arguments: list[str]) -> None:
     """Make a set, or find it in the cache."""
-    name = only(names, "make takes the name of one generated set")
+    takes = "make takes the name of one generated set"
+    name, options = name_and_options(takes, arguments, ("size", "seed", "output"))
     if name in DATASETS and name not in GENERATED:
         raise UserError(
             f"data set '{name}' is recorded, not generated: use it as data={name}; make takes one of: "
@@ -39,4 +40,4 @@ def run(names: list[str], options: dict[str, Any]) -> None:
         print(f"copy: {output}")
 
 
-ACTIONS.register("make")(Action(2, _USAGE, _ABOUT, ("size", "seed", "output"), run))
+ACTIONS.register("make")(Verb(2, _ABOUT, lambda: _USAGE, run))

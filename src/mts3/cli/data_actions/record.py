@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mts3.cli.data_action import ACTIONS, Action
+from mts3.cli.data_action import ACTIONS, split_options
 from mts3.cli.data_summary import print_summary
+from mts3.cli.verb import Verb
 from mts3.data import Dataset
 from mts3.errors import UserError
 
@@ -22,8 +23,9 @@ no clock (a guess is said)"""
 _OPTIONS = ("env", "policy", "episodes", "steps", "seed", "output", "sample_time", "flatten")
 
 
-def run(names: list[str], options: dict[str, Any]) -> None:
+def run(arguments: list[str]) -> None:
     """Record, and say what was recorded."""
+    names, options = split_options(arguments, _OPTIONS)
     if names:
         raise UserError(f"record takes no name, got '{names[0]}'; see mts3 data --help")
     print_summary(record_data(options))
@@ -66,4 +68,4 @@ def _whole(key: str, given: Any) -> int:
     return int(given)
 
 
-ACTIONS.register("record")(Action(6, _USAGE, _ABOUT, _OPTIONS, run))
+ACTIONS.register("record")(Verb(6, _ABOUT, lambda: _USAGE, run))

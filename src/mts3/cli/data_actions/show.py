@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from mts3.cli.data_action import ACTIONS, Action, only
+from mts3.cli.data_action import ACTIONS, name_and_options
 from mts3.cli.data_summary import print_summary
+from mts3.cli.verb import Verb
 from mts3.data import load_with_notes, names_a_set
 from mts3.data.columns import KEYS
 
@@ -14,9 +14,10 @@ _USAGE = "show NAME|FILE [output=PICTURE.png] [size=small] [seed=0] [obs=[x,y] .
 _ABOUT = "the same of one set or file, and a picture of it (default NAME.png)"
 
 
-def run(names: list[str], options: dict[str, Any]) -> None:
+def run(arguments: list[str]) -> None:
     """Print and draw a set or file."""
-    name = only(names, "show takes one name or file")
+    known = ("output", "size", "seed", *KEYS)
+    name, options = name_and_options("show takes one name or file", arguments, known)
     output = Path(options.pop("output", f"{Path(name).stem}.png"))
     version = {key: options.pop(key) for key in ("size", "seed") if key in options}
     by_name = names_a_set(name)
@@ -31,4 +32,4 @@ def run(names: list[str], options: dict[str, Any]) -> None:
     print(f"picture: {output}")
 
 
-ACTIONS.register("show")(Action(3, _USAGE, _ABOUT, ("output", "size", "seed", *KEYS), run))
+ACTIONS.register("show")(Verb(3, _ABOUT, lambda: _USAGE, run))
