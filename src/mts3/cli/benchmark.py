@@ -30,7 +30,7 @@ _INSTEAD = {
     "seed": "give seeds=N, for 0 to N-1, or seeds=[FIRST,SECOND] instead of seed",
     "resume": "leave resume out: interrupted runs are continued, finished ones taken as they are",
 }
-# What a run is told besides its options, by what its folder holds.
+# What a run is given besides its options, by what its folder holds.
 _GOES_ON = {Found.INTERRUPTED: "resume", Found.REMAINS: "overwrite"}
 
 
@@ -155,15 +155,15 @@ def planned(asked: Asked) -> list[Planned]:
         UserError: for a mistake in any of them, or two in one folder.
     """
     plan = []
-    taken: dict[Path, list[str]] = {}
+    folders: set[Path] = set()
     for overrides in combinations(asked.overrides):
         run = composed(overrides)
         run_dir = asked.runs / run.config["name"] if asked.runs else run.run_dir
-        if run_dir in taken:
+        if run_dir in folders:
             raise UserError(
                 f"two runs would share the folder {run_dir}: give runs=DIR instead of hydra.run.dir, and leave name out"
             )
-        taken[run_dir] = overrides
+        folders.add(run_dir)
         plan.append(Planned(overrides, run.config, run_dir, find_run(run_dir, run.config)))
     return plan
 

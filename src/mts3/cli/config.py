@@ -165,6 +165,13 @@ def flat_keys(config: dict[str, Any], prefix: str = "") -> list[str]:
     return keys
 
 
+def with_value(config: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """The same with one value, of "section.name" or of "name", replaced or added."""
+    first, _, rest = key.partition(".")
+    inner = config.get(first)
+    return config | {first: with_value(inner if isinstance(inner, dict) else {}, rest, value) if rest else value}
+
+
 _KINDS = {
     bool: "true or false",
     int: "a whole number",

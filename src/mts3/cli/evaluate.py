@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mts3.cli.backend import backend_in_force
-from mts3.cli.config import check_types, composed, flat_keys
+from mts3.cli.config import check_types, composed, flat_keys, with_value
 from mts3.cli.experiment import load_experiment, load_other_data
+from mts3.cli.mapping import COLUMNS
 from mts3.cli.overrides import parse, prepare
 from mts3.cli.process import set_threads
 from mts3.cli.report import note
@@ -64,21 +65,13 @@ def _with_overrides(trained: dict[str, Any], arguments: list[str]) -> dict[str, 
     if any(key in _OTHER_DATA for key in keys):
         data = [text for text, key in zip(overrides, keys, strict=True) if key == "data" or key.startswith("data.")]
         config["data"] = _other_data(composed(data).config["data"], trained["data"], keys)
+    known = [*flat_keys({"data": config["data"], "evaluate": config["evaluate"]}), "backend", "threads", "split_seed"]
     for text, key in zip(overrides, keys, strict=True):
         if key in _OTHER_DATA:
             continue
-        section, _, name = key.partition(".")
-        known = [
-            *flat_keys({"data": config["data"], "evaluate": config["evaluate"]}),
-            "backend",
-            "threads",
-            "split_seed",
-        ]
-        if key not in known and not key.startswith("data.columns."):
+        if key not in known and not key.startswith(COLUMNS):
             raise unknown_name("option", key, [*known, "run", "output", *_OTHER_DATA])
-        if key in known:
-            value = parse(text).value()
-            config[section] = {**config[section], name: value} if name else value
+        config = with_value(config, key, parse(text).value())
     check_types(config, trained | {"threads": None})  # a number, auto or null
     return config
 

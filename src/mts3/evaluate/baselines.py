@@ -28,7 +28,7 @@ class Baselines:
 
     @classmethod
     def of(cls, train_sequences: SequenceDataset, context_len: int) -> Baselines:
-        """Fitted on a training split, for rollouts that see `context_len` steps.
+        """Fitted on a training split, for rollouts that observe `context_len` steps.
 
         Images get fewer lags, and where a single one has too many inputs already, the weights stay zero: persistence.
         """

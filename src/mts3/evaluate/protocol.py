@@ -40,16 +40,16 @@ def evaluate(
     """Score a model on a split, with persistence and a linear rollout beside it.
 
     Three tasks over the observations after the context: long horizon (everything hidden), one step (everything up to
-    t seen) and imputation (half of the steps missing). Actions are always given. Whatever is hidden never reaches the
-    model: its mask is False and its value NaN. Scores are running sums, so memory does not grow with the split; long
-    sequences are observed in segments (`mts3.models.segments`), so what grows with them is the prediction alone.
+    t visible) and imputation (half of the steps missing). Actions are always given. Whatever is hidden never reaches
+    the model: its mask is False and its value NaN. Scores are running sums, so memory does not grow with the split;
+    long sequences are observed in segments (`mts3.models.segments`), so what grows with them is the prediction alone.
 
     Args:
         model: Anything with `observe(obs, actions, obs_mask) -> (Prediction, state)`, normalized. Its training flag is
             put back as it was.
         sequences: The split to score, normalized with statistics of the training split.
         train_sequences: The training split, normalized alike: the baselines are fitted on it.
-        context_len: Observations seen at the start of each sequence; belongs to the data, the same for every model.
+        context_len: Observations visible at the start of each sequence; belongs to the data, the same for every model.
         metric_window: Steps of the sliding-window curves.
         batch_size: Sequences in memory at once.
         seed: Draws the steps that are missing in the imputation task.
@@ -116,8 +116,8 @@ class _Runs:
             for sums, mean in zip((scores.persistence, scores.linear), means, strict=True):
                 sums.add(mean[:, hidden], target)
             if reward is not None and pred.reward is not None:
-                earned = torch.stack([self.sequences[i]["reward"] for i in range(part.start, part.stop)])
-                reward.add(pred.reward, earned[:, hidden])
+                rewards = torch.stack([self.sequences[i]["reward"] for i in range(part.start, part.stop)])
+                reward.add(pred.reward, rewards[:, hidden])
         return scores
 
     def causal(self) -> bool:

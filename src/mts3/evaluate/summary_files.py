@@ -69,11 +69,11 @@ def _curve(data: str, model: str, horizons: Sequence[Mapping[str, np.ndarray]], 
     values = np.stack([horizon[f"{column}_nrmse_sliding"][: len(seconds)] for horizon in horizons])
     rows = []
     for step, at_step in enumerate(values.T):
-        seen = at_step[~np.isnan(at_step)]
+        measured = at_step[~np.isnan(at_step)]
         row: dict[str, object] = {"data": data, "model": model, "step": step + 1, "seconds": _short(seconds[step])}
-        row["nrmse"] = _short(seen.mean()) if len(seen) else None
-        row["nrmse_std"] = _short(seen.std(ddof=1)) if len(seen) > 1 else None
-        rows.append(row | {"seeds": len(seen)})
+        row["nrmse"] = _short(measured.mean()) if len(measured) else None
+        row["nrmse_std"] = _short(measured.std(ddof=1)) if len(measured) > 1 else None
+        rows.append(row | {"seeds": len(measured)})
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The three questions the protocol asks: each says what may be seen and what is scored."""
+"""The three questions the protocol asks: each says what is visible and what is scored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IMPUTATION_DROP_RATE = 0.5
 
 @dataclass(frozen=True)
 class Task:
-    """What a method may see and what it is scored on.
+    """What is visible to a method and what it is scored on.
 
     Attributes:
         visible: (N, T + 1), one row a test sequence. Observations that are False here never reach a method.
@@ -41,17 +41,17 @@ class Task:
 
 
 def long_horizon(sequences: int, rows: int, context_len: int) -> Task:
-    """The first `context_len` observations are seen, all later ones are hidden and scored."""
+    """The first `context_len` observations are visible, all later ones are hidden and scored."""
     visible = context_mask(rows, context_len).expand(sequences, rows)
     return Task(visible, ~visible)
 
 
 def one_step(sequences: int, rows: int, context_len: int) -> Task:
-    """Everything up to t is seen, obs[t+1] is scored: the same steps as in `long_horizon`."""
+    """Everything up to t is visible, obs[t+1] is scored: the same steps as in `long_horizon`."""
     return Task(torch.ones(sequences, rows, dtype=torch.bool), ~context_mask(rows, context_len).expand(sequences, rows))
 
 
 def imputation(sequences: int, rows: int, context_len: int, generator: torch.Generator) -> Task:
-    """Half of the steps are missing at random; those after the context are scored, from what was seen before them."""
+    """Half of the steps are missing at random; those after the context are scored, from what is visible before them."""
     visible = random_step_mask(sequences, rows, IMPUTATION_DROP_RATE, generator)
     return Task(visible, ~visible & ~context_mask(rows, context_len))

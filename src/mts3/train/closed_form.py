@@ -65,8 +65,7 @@ def fit_linear(
     Args:
         model: What to fit.
         sequences: The training split. The test split is never looked at.
-        context_len: The ridge is chosen by the error of rollouts that see this many steps; None: by the error of the
-            next step.
+        context_len: The ridge is chosen by the error of rollouts after this many steps; None: by that of the next step.
         batch_size: Sequences in memory at once.
     Raises:
         UserError: if the regression would have more than `MOST_INPUTS` inputs.

@@ -21,7 +21,7 @@ class EpochSampler(Sampler[int]):
         n: Number of sequences.
         seed: The run's seed.
         rank, world_size: Which share of each epoch is ours. Shares are equally long: up to `world_size` - 1 sequences
-            are seen again in an epoch.
+            come twice in an epoch.
     """
 
     def __init__(self, n: int, seed: int, rank: int = 0, world_size: int = 1) -> None:

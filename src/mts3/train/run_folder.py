@@ -78,7 +78,7 @@ class RunFolder(Callback):
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after a whole epoch; one cut short would be taken for whole."""
+        """Save after a whole epoch; one cut short would pass for whole."""
         if trainer.fit_loop.epoch_loop.batch_progress.current.ready == trainer.num_training_batches:
             self._save(trainer)
 
