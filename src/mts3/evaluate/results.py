@@ -7,11 +7,11 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
+from mts3 import __version__
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
 from mts3.evaluate.evaluation import Evaluation
@@ -55,7 +55,7 @@ def write_results(
         **evaluation.summary(),
         "train_seconds": None,
         "gradient_steps": None,
-        "version": _version(),
+        "version": __version__,
         **(training or {}),
     }
     _refuse_non_finite(metrics, "")
@@ -119,10 +119,3 @@ def _refuse_non_finite(value: object, where: str) -> None:
             f"the score {where} is {value}: the model's predictions are not finite; "
             "train with a smaller learning rate or look for NaN in its weights"
         )
-
-
-def _version() -> str:
-    try:
-        return version("mts3")
-    except PackageNotFoundError:  # run from a source tree that was not installed
-        return "unknown"

@@ -100,21 +100,20 @@ class Table:
 
     def markdown(self) -> str:
         """A Markdown table, the best NRMSE of each data set bold."""
-        place = self.header.index("NRMSE")
-        lines = [self.header, ("---",) * len(self.header)]
-        for number, row in enumerate(self.rows):
-            bold = f"**{row[place]}**" if number in self.best else row[place]
-            lines.append((*row[:place], bold, *row[place + 1 :]))
+        lines = [self.header, ("---",) * len(self.header), *self._marked("**{}**", "{}")]
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def plain(self) -> list[tuple[str, ...]]:
         """Rows for a terminal, the header first, a star at the best NRMSE of each data set."""
+        header = tuple(f"{name}  " if name == "NRMSE" else name for name in self.header)
+        return [header, *self._marked("{} *", "{}  ")]
+
+    def _marked(self, best: str, other: str) -> Iterator[tuple[str, ...]]:
+        """The rows, their NRMSE as one of two formats says."""
         place = self.header.index("NRMSE")
-        lines = [(*self.header[:place], f"{self.header[place]}  ", *self.header[place + 1 :])]
         for number, row in enumerate(self.rows):
-            marked = row[place] + (" *" if number in self.best else "  ")
-            lines.append((*row[:place], marked, *row[place + 1 :]))
-        return lines
+            form = best if number in self.best else other
+            yield (*row[:place], form.format(row[place]), *row[place + 1 :])
 
 
 def table(runs: Sequence[Run], task: str = LONG_HORIZON) -> Table:
