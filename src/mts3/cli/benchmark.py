@@ -10,10 +10,9 @@ from typing import Any
 
 from mts3.cli.config import composed, data_name
 from mts3.cli.overrides import parse, prepare
-from mts3.cli.report import STOPPED
+from mts3.cli.report import STOPPED, print_table
 from mts3.cli.run_files import Found, find_run
 from mts3.cli.sweep import combinations, run_one
-from mts3.cli.table import print_table
 from mts3.errors import UserError
 from mts3.evaluate import Run, write_summary
 from mts3.evaluate.summary_files import KEYS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mts3.cli.table import print_table
+from mts3.cli.report import print_table
 from mts3.data import Dataset, Summary, describe, describe_channels
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mts3.cli.backend import backend_in_force
-from mts3.cli.config import check_types, composed, flat_keys, with_value
+from mts3.cli.config import composed
+from mts3.cli.config_checks import check_types, flat_keys, with_value
 from mts3.cli.experiment import load_experiment, load_other_data
 from mts3.cli.mapping import COLUMNS
 from mts3.cli.overrides import parse, prepare

@@ -7,17 +7,8 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from mts3.cli.config import (
-    GROUPS,
-    Composed,
-    check_types,
-    checked_choices,
-    composed,
-    default_config,
-    flat_keys,
-    typed,
-    with_value,
-)
+from mts3.cli.config import GROUPS, Composed, checked_choices, composed, default_config
+from mts3.cli.config_checks import check_types, flat_keys, typed, with_value
 from mts3.cli.overrides import OPEN, parse
 from mts3.cli.run_files import read_config
 from mts3.errors import UserError, unknown_name

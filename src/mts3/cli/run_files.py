@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mts3.cli.config_checks import checked_config
+from mts3.cli.config import checked_config
 from mts3.cli.report import note
 from mts3.data.readers.minari import PREFIX as MINARI_PREFIX
 from mts3.errors import UserError

@@ -8,7 +8,7 @@ from typing import Any
 
 from mts3.cli.experiment import Experiment
 from mts3.cli.process import device_for
-from mts3.cli.table import print_table
+from mts3.cli.report import print_table
 from mts3.errors import UserError, unknown_name
 from mts3.evaluate import BASELINES, Baselines, evaluate, write_results
 from mts3.models import WorldModel
