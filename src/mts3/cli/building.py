@@ -12,10 +12,9 @@ from mts3.cli.experiment import Experiment
 from mts3.data import change_std, channels_of
 from mts3.errors import UserError, unknown_name
 from mts3.models import MODELS, DeltaTarget, WorldModel, build
+from mts3.models.store_checks import TARGETS
 from mts3.models.unbuilt import check_memory
 from mts3.train import seeded
-
-TARGETS = ("obs", "delta")
 
 
 def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:

@@ -6,6 +6,8 @@ from typing import Any
 
 from mts3.errors import UserError, unknown_name
 
+AUTO = "auto"
+"""What leaves a choice to us."""
 # Neither missing nor null: what every command that has a configuration looks at.
 _NEEDED = (
     *("seed", "split_seed", "name", "label", "resume", "overwrite", "backend", "model.name", "logger.name"),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mts3.cli.backend import backend_in_force
 from mts3.cli.config import composed
 from mts3.cli.config_checks import check_types, flat_keys, with_value
 from mts3.cli.experiment import load_experiment, load_other_data
 from mts3.cli.mapping import COLUMNS
 from mts3.cli.overrides import parse, prepare
-from mts3.cli.process import set_threads
+from mts3.cli.process import backend_in_force, set_threads
 from mts3.cli.report import note
 from mts3.cli.run_files import absolute_paths, is_unfinished, read_config
 from mts3.cli.run_lock import locked

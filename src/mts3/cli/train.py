@@ -9,10 +9,10 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback
 
-from mts3.cli.backend import backend_in_force, filter_line
 from mts3.cli.building import build_model
+from mts3.cli.config_checks import AUTO
 from mts3.cli.experiment import load_experiment
-from mts3.cli.process import AUTO, set_threads
+from mts3.cli.process import backend_in_force, filter_line, set_threads
 from mts3.cli.report import note
 from mts3.cli.run_files import absolute_paths
 from mts3.cli.run_start import begun, claimed
