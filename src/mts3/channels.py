@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mts3.run_layout import DESCRIPTION
+
 
 @dataclass(frozen=True)
 class Channels:
@@ -46,21 +48,21 @@ class Channels:
             return None
         units = description.get("units")
         if not isinstance(units, dict):
-            raise ValueError(f"model.json has units {units!r}; expected those of obs and of actions")
+            raise ValueError(f"{DESCRIPTION} has units {units!r}; expected those of obs and of actions")
         obs_names, action_names = (_texts(description.get(key), key) for key in ("obs_names", "action_names"))
         obs_units, action_units = (_texts(units.get(key), f"units of {key}") for key in ("obs", "actions"))
         for names, beside in ((obs_names, obs_units), (action_names, action_units)):
             if len(names) != len(beside) or len(set(names)) != len(names):
-                raise ValueError(f"model.json has the names {', '.join(names)} and {len(beside)} units")
+                raise ValueError(f"{DESCRIPTION} has the names {', '.join(names)} and {len(beside)} units")
         sample_time = description.get("sample_time")
         if isinstance(sample_time, bool) or not isinstance(sample_time, int | float) or not 0 < sample_time < math.inf:
-            raise ValueError(f"model.json has sample_time {sample_time!r}; expected seconds per step")
+            raise ValueError(f"{DESCRIPTION} has sample_time {sample_time!r}; expected seconds per step")
         return cls(obs_names, action_names, obs_units, action_units, float(sample_time))
 
 
 def _texts(value: Any, what: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise ValueError(f"model.json has {what} {value!r}; expected a list of text")
+        raise ValueError(f"{DESCRIPTION} has {what} {value!r}; expected a list of text")
     return tuple(value)
 
 

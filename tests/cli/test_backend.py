@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import mts3 as package
-from mts3.cli.backend import backend_in_force, filter_line
+from mts3.cli.process import backend_in_force, filter_line
 from mts3.kernels import BACKENDS, BackendRefused, use_backend, wanted_backend
 from mts3.models import DeltaTarget, build
 from tests.cli.conftest import FILE, MODEL, RUN, Command

@@ -12,8 +12,10 @@ from mts3.cli.benchmark import planned, read_arguments
 from mts3.cli.config import composed
 from mts3.cli.overrides import prepare
 from mts3.cli.run_files import Found
+from mts3.cli.scores import Fitted
 from mts3.errors import UserError
-from tests.cli.conftest import FILE, Command, finishes, write_recording
+from mts3.evaluate import Baselines
+from tests.cli.conftest import FILE, MODEL, Command, finishes, write_recording
 
 MODELS = ("mts3", "acrkn")
 BOTH = ["benchmark", *FILE, "model=[mts3,acrkn]", "seeds=2"]
@@ -57,7 +59,7 @@ class FakeTraining:
         self.commands: dict[str, list[str]] = {}
         self.fails: dict[str, BaseException] = {}
 
-    def __call__(self, config: dict[str, Any], run_dir: Path) -> float:
+    def __call__(self, config: dict[str, Any], run_dir: Path, fitted: Fitted) -> float:
         self.configs[run_dir.name], self.commands[run_dir.name] = config, sys.argv[1:]
         if run_dir.name in self.fails:
             raise self.fails[run_dir.name]
@@ -88,6 +90,19 @@ def times() -> dict[str, int]:
 def test_tables_figure_and_run_folders_are_there(finished: Path) -> None:
     assert {path.name for path in (finished / "benchmark").iterdir()} == FILES
     assert all((finished / name / "metrics.json").is_file() for name in RUNS)
+
+
+def test_the_baselines_are_fitted_once_for_each_split(mts3: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted, of = [], Baselines.of
+    monkeypatch.setattr(Baselines, "of", lambda *rest: fitted.append(rest) or of(*rest))
+    options = [option for option in FILE if option not in MODEL]
+    assert mts3("benchmark", *options, "model=[linear,persistence]", "seeds=2").code == 0
+    assert len(fitted) == 2  # two models on the splits of two seeds
+    names = [f"arm-{model}-seed{seed}" for model in ("linear", "persistence") for seed in (0, 1)]
+    scores = [json.loads(Path("runs", name, "metrics.json").read_text())["linear_nrmse"] for name in names]
+    assert scores[0] == scores[2] != scores[1] == scores[3]
+    assert mts3("evaluate", f"run=runs/{names[3]}").code == 0  # which fits them itself
+    assert json.loads(Path("runs", names[3], "metrics.json").read_text())["linear_nrmse"] == scores[3]
 
 
 def test_the_table_is_mean_and_spread_of_the_runs(trained: Command) -> None:

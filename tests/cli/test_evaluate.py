@@ -108,6 +108,18 @@ def test_channels_travel_with_the_model_and_meet_data_by_name(oscillator: Comman
     assert metrics(Path("order"))["per_dim"] == same["per_dim"]
 
 
+def test_a_mapping_given_alone_is_heeded(oscillator: Command) -> None:
+    refused = oscillator("evaluate", "run=run", "data.columns.obs=[x,q]")
+    assert (refused.code, "'q'" in refused.line) == (2, True)
+    before = metrics(Path("run"))
+    for option, name in (("data.columns.missing=[-200]", "codes"), ("data.columns.action_shift=1", "shifted")):
+        assert oscillator("evaluate", "run=run", option, f"output={name}").code == 0
+    # Other than the run's own data, all of which is scored.
+    assert before["sequences"] < metrics(Path("codes"))["sequences"] == metrics(Path("shifted"))["sequences"]
+    assert metrics(Path("codes"))["nrmse"] != metrics(Path("shifted"))["nrmse"]
+    assert metrics(Path("run")) == before
+
+
 def test_a_table_that_nobody_mapped_is_read_by_the_names_the_model_knows(oscillator: Command) -> None:
     mapping = ["obs=[x,v]", "actions=u", "time=t"]
     assert oscillator("data", "import", "log.csv", "output=log.npz", *mapping).code == 0

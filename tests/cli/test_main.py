@@ -4,6 +4,7 @@ import sys
 import pytest
 
 import mts3 as package
+from mts3.cli.verb import VERBS, Verb
 from mts3.data import DATASETS
 from tests.cli.conftest import Command
 
@@ -35,6 +36,27 @@ def test_help_and_version_answer_without_importing_lightning() -> None:
         sys.exit("lightning" in sys.modules)
     """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_the_overview_and_a_slip_answer_without_importing_torch() -> None:
+    code = """if True:
+        import sys
+        from mts3.cli.main import main
+        main(["--help"]), main(["trian"]), main(["evaluate", "--resume"])
+        sys.exit(not {"torch", "lightning", "hydra", "numpy"}.isdisjoint(sys.modules))
+    """
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_a_command_that_registers_is_there(mts3: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = []
+    verb = Verb(99, "say what was given", lambda: "usage: mts3 echo\n", heard.append, frozenset({"--loud"}))
+    monkeypatch.setitem(VERBS, "echo", verb)
+    assert mts3("--help").out.splitlines()[8] == "  echo        say what was given"
+    assert mts3("echo", "--help") == (0, "usage: mts3 echo\n", "")
+    assert mts3("echo", "a=1", "--loud").code == 0
+    assert heard == [["a=1", "--loud"]]
+    assert mts3("echo", "-m").line.startswith("mts3 echo: unknown flag '-m'")
 
 
 def test_version(mts3: Command) -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mts3.cli.config import composed, data_name
-from mts3.cli.config_checks import checked_config
+from mts3.cli.config import checked_config, composed, data_name
 from mts3.cli.overrides import prepare
 from mts3.cli.run_files import read_config, remove_run
 from tests.cli.conftest import FILE, RUN, TINY, Command, besides_the_backend

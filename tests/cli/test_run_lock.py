@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import mts3 as package
-from mts3.cli.run_lock import LOCK, locked
+from mts3.cli.run_lock import locked
 from mts3.errors import UserError
+from mts3.run_layout import LOCK
 from tests.cli.conftest import FILE, RUN, Command
 
 HOLDING = """if True:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from mts3.evaluate import Baselines
 from tests.cli.conftest import FILE, Command, besides_the_backend
 
 
@@ -17,11 +18,14 @@ def test_every_combination_runs_in_its_own_folder(mts3: Command) -> None:
     ]
 
 
-def test_folders_are_told_apart_by_whatever_varies(mts3: Command) -> None:
+def test_folders_are_told_apart_by_whatever_varies(mts3: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted, of = [], Baselines.of
+    monkeypatch.setattr(Baselines, "of", lambda *rest: fitted.append(rest) or of(*rest))
     assert mts3("train", *FILE, "model.transition=dense,modal", "--multirun").code == 0
     for kind in ("dense", "modal"):
         arguments = json.loads(Path(f"runs/arm-mts3-seed0-transition={kind}/model.json").read_text())["arguments"]
         assert arguments["transition"] == kind
+    assert len(fitted) == 1  # the baselines depend on nothing that varies
 
 
 @pytest.mark.parametrize("slip", ["model=mts3,mts4", "seed=0,one", "train.batchsize=1,2", "seed=0,1)"])

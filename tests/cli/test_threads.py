@@ -15,6 +15,7 @@ from mts3.cli.threads import fastest, training_step
 from mts3.data import SequenceDataset, fit_normalizer, load_dataset
 from mts3.errors import UserError
 from mts3.models import build
+from mts3.train import TrainingModule, TrainingOptions
 from tests.cli.conftest import FILE, RUN, Command, write_recording
 
 WAITING = ("OMP_WAIT_POLICY", "KMP_BLOCKTIME", "GOMP_SPINCOUNT")
@@ -104,7 +105,7 @@ def test_a_timed_step_leaves_no_trace(tmp_path: Path, recompute: bool) -> None:
     model = build("mts3", obs_dim=2, action_dim=1, latent_obs_dim=2, window_len=4)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     random = torch.get_rng_state()
-    training_step(model, train, {"batch_size": 4, "recompute": recompute})()
+    training_step(TrainingModule(model, TrainingOptions(8, 4, batch_size=4, recompute=recompute)), train)()
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(p.grad is None for p in model.parameters())
     assert torch.equal(torch.get_rng_state(), random)

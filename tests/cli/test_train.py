@@ -84,7 +84,7 @@ def test_the_seed_decides_the_result_and_the_test_part_is_not_trained_on(mts3: C
 
 @pytest.mark.parametrize("name", [name for name in choices_of("data") if name != "file"])
 def test_every_data_set_trains_two_steps(mts3: Command, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mts3.evaluate.protocol.MOST_INPUTS", 100)  # a regression on images takes longer than the rest
+    monkeypatch.setattr("mts3.evaluate.baselines.MOST_INPUTS", 100)  # a regression on images takes longer than the rest
     path = []
     if name == "pam":  # not shipped: one that looks like it
         rng, lengths = np.random.default_rng(0), np.full(6, 90)

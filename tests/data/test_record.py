@@ -18,7 +18,7 @@ gymnasium = pytest.importorskip("gymnasium")
 
 from gymnasium import spaces
 
-from mts3.cli.data_record import record_data
+from mts3.cli.data_actions.record import record_data
 from mts3.data import import_files, load_dataset
 from mts3.data.record import RecordTrajectories, record
 from mts3.errors import UserError

@@ -127,7 +127,7 @@ def test_no_task_hands_over_a_hidden_value():
     obs = torch.randn(7, 21, 2, generator=torch.Generator().manual_seed(0))
     obs[0, 2, 1] = torch.nan
     for task in (long_horizon(7, 21, CONTEXT), imputation(7, 21, CONTEXT, torch.Generator().manual_seed(0))):
-        shown, mask = task.shown(slice(2), obs[:2])
+        shown, _, mask = task.given(slice(2), obs[:2], torch.zeros(2, 20, 1))
         assert torch.isnan(shown[~mask]).all()
         assert torch.equal(shown[mask], obs[:2, :-1][mask])
         assert torch.isnan(shown[~task.visible[:2, :-1]]).all()

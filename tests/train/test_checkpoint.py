@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mts3.errors import UserError
-from mts3.train import RunFolder, TrainingModule
+from mts3.train import RunFolder, TrainingModule, TrainingOptions
 from mts3.train.checkpoint import check_checkpoint
 from tests.damage import cut, edited, refusal
 from tests.train.conftest import CONTEXT, WINDOW, short_fit, small_model
@@ -23,7 +23,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def module() -> TrainingModule:
-    return TrainingModule(small_model(), CONTEXT, WINDOW)
+    return TrainingModule(small_model(), TrainingOptions(CONTEXT, WINDOW))
 
 
 def answer_to(run_dir: Path, module: TrainingModule) -> str | None:

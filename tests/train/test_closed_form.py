@@ -5,10 +5,11 @@ import pytest
 import torch
 
 import mts3
-from mts3.data import SequenceDataset, Trajectory, batches
+from mts3.data import SequenceDataset, Trajectory, batches, fit_normalizer
 from mts3.errors import UserError
 from mts3.models import Linear, Persistence
-from mts3.train import fit, fit_linear, measure_var
+from mts3.train import fit, fit_linear, fit_linears, measure_var
+from mts3.train.closed_form import RIDGES
 from mts3.train.least_squares import Gram
 from tests.evaluate.conftest import CONTEXT, STEPS, normalizer, simulate, train_sequences, train_trajectories
 from tests.train.conftest import Sequences
@@ -98,6 +99,50 @@ def test_gaps_are_bridged_not_taken_for_speed(normalizer):
     torch.testing.assert_close(mean[:, 13], mean_of(linear, bridged, actions)[:, 13])
 
 
+def slowly_chosen(train, context_len) -> float:
+    """The ridge by its definition: one model a ridge and part, rolled out on its own."""
+    parts = [range(i * len(train) // 5, (i + 1) * len(train) // 5) for i in range(5)]
+    grams = [Gram.of(train, part, 5, 64) for part in parts]
+    errors = []
+    for ridge in RIDGES:
+        error = 0.0
+        for i, part in enumerate(parts):
+            linear = Linear(2, 1).double()
+            linear.set_weights(Gram.total(grams[:i] + grams[i + 1 :]).solve(ridge), ridge)
+            obs, actions = next(batches(train, part[:: -(-len(part) // 16)], 1000))
+            visible = torch.arange(STEPS)[:, None] < (STEPS if context_len is None else context_len)
+            error += (
+                (mean_of(linear, obs[:, :-1], actions, visible.expand(len(obs), -1, -1)) - obs[:, 1:])[
+                    :, (5 if context_len is None else context_len) - 1 :
+                ]
+                .square()
+                .sum()
+            )
+        errors.append(error)
+    return RIDGES[min(range(len(RIDGES)), key=errors.__getitem__)]
+
+
+def test_ridges_of_several_questions_are_chosen_together_as_each_alone():
+    trajectories = [simulate(seed, rows=30, noise=0.05) for seed in range(12)]
+    train = SequenceDataset(trajectories, fit_normalizer(trajectories)[0], STEPS, 10)
+    together = {context_len: Linear(2, 1).double() for context_len in (CONTEXT, 2, None)}
+    fit_linears(together, train)
+    for context_len, linear in together.items():
+        assert linear.ridge.item() == slowly_chosen(train, context_len)
+        alone = fitted(train, context_len)
+        assert all(torch.equal(a, b) for a, b in zip(linear.buffers(), alone.buffers(), strict=True))
+    assert len({linear.ridge.item() for linear in together.values()}) == 3
+
+
+def test_all_ridges_of_a_part_are_one_rollout_and_all_questions_share_the_sums(train_sequences, monkeypatch):
+    rollouts, sums, of = [], [], Gram.of
+    monkeypatch.setattr(Gram, "of", lambda *rest: sums.append(rest) or of(*rest))
+    observe = Linear.advance
+    monkeypatch.setattr(Linear, "advance", lambda self, *rest: rollouts.append(self) or observe(self, *rest))
+    fit_linears({context_len: Linear(2, 1).double() for context_len in (CONTEXT, None)}, train_sequences)
+    assert (len(rollouts), len(sums)) == (5, 5)
+
+
 def test_missing_rows_are_left_out_of_the_fit(train_trajectories, train_sequences, normalizer):
     holes = []
     for trajectory in train_trajectories:
@@ -127,8 +172,6 @@ def test_without_a_complete_row_linear_is_persistence(train_trajectories, normal
 
 
 def test_a_single_sequence_and_no_actions_are_enough():
-    from mts3.data import fit_normalizer
-
     trajectory = Trajectory(simulate(3).obs, np.zeros((60, 0)), "one")
     one = SequenceDataset([trajectory], fit_normalizer([trajectory])[0], 59, 59)
     assert len(one) == 1

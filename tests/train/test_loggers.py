@@ -39,5 +39,6 @@ def test_a_tracker_that_is_not_installed_says_how_to_get_it(
 def test_unknown_loggers_and_options_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="did you mean tensorboard"):
         build_loggers("tensorbord", tmp_path)
-    with pytest.raises(UserError, match="colour"):
-        build_loggers("tensorboard", tmp_path, colour="red")
+    for name in ("tensorboard", "csv"):
+        with pytest.raises(UserError, match=f"logger={name}: .*colour"):
+            build_loggers(name, tmp_path, colour="red")

@@ -10,15 +10,15 @@ from typing import Any
 
 from mts3.cli.config import composed, data_name
 from mts3.cli.overrides import parse, prepare
-from mts3.cli.report import STOPPED
+from mts3.cli.report import STOPPED, print_table
 from mts3.cli.run_files import Found, find_run
 from mts3.cli.sweep import combinations, run_one
-from mts3.cli.table import print_table
 from mts3.errors import UserError
 from mts3.evaluate import Run, write_summary
-from mts3.evaluate.summary_files import FILES, KEYS
+from mts3.evaluate.summary_files import KEYS
 from mts3.plot import plot_benchmark
 from mts3.plot.read import read_horizon, read_metrics
+from mts3.run_layout import COMPARISON_FILES, HORIZON_FIGURE, ROWS
 
 COMMAND = "mts3 benchmark"
 SEEDS = "3"
@@ -29,7 +29,7 @@ _INSTEAD = {
     "seed": "give seeds=N, for 0 to N-1, or seeds=[FIRST,SECOND] instead of seed",
     "resume": "leave resume out: interrupted runs are continued, finished ones taken as they are",
 }
-# What a run is told besides its options, by what its folder holds.
+# What a run is given besides its options, by what its folder holds.
 _GOES_ON = {Found.INTERRUPTED: "resume", Found.REMAINS: "overwrite"}
 
 
@@ -87,7 +87,7 @@ def benchmark(arguments: list[str]) -> int:
     table = write_summary(asked.output, [_outcome(run, code) for run, code in zip(plan, codes, strict=True)])
     print_table(table.plain())
     print(f"* least NRMSE of its data set, long horizon. Tables and figure: {asked.output}")
-    picture = asked.output / "horizon.png"
+    picture = asked.output / HORIZON_FIGURE
     if all(codes):
         picture.unlink(missing_ok=True)  # of an earlier benchmark: nothing stands behind it any more
     else:
@@ -101,11 +101,11 @@ def refuse_foreign_tables(folder: Path) -> None:
     Raises:
         UserError: naming the first such file.
     """
-    rows = folder / "rows.csv"
+    rows = folder / ROWS
     with suppress(OSError, ValueError):
         if rows.read_text(encoding="utf-8").startswith(",".join(KEYS)):
             return
-    for name in FILES:
+    for name in COMPARISON_FILES:
         if (folder / name).exists():
             raise UserError(
                 f"{folder / name} is of no benchmark and would be replaced: name another folder with output=DIR"
@@ -154,15 +154,15 @@ def planned(asked: Asked) -> list[Planned]:
         UserError: for a mistake in any of them, or two in one folder.
     """
     plan = []
-    taken: dict[Path, list[str]] = {}
+    folders: set[Path] = set()
     for overrides in combinations(asked.overrides):
         run = composed(overrides)
         run_dir = asked.runs / run.config["name"] if asked.runs else run.run_dir
-        if run_dir in taken:
+        if run_dir in folders:
             raise UserError(
                 f"two runs would share the folder {run_dir}: give runs=DIR instead of hydra.run.dir, and leave name out"
             )
-        taken[run_dir] = overrides
+        folders.add(run_dir)
         plan.append(Planned(overrides, run.config, run_dir, find_run(run_dir, run.config)))
     return plan
 
@@ -173,7 +173,9 @@ def run_all(plan: list[Planned]) -> list[int]:
         return [0] * len(plan)
     # Imported here: Lightning takes seconds, and neither a slip nor a finished run needs it.
     from mts3.cli import train
+    from mts3.cli.scores import Fitted
 
+    fitted: Fitted = {}  # runs that differ in the model alone have the same baselines
     codes: list[int] = []
     arguments = sys.argv
     try:
@@ -185,7 +187,9 @@ def run_all(plan: list[Planned]) -> list[int]:
             key = _GOES_ON.get(run.found)
             config = run.config | ({key: True} if key else {})
             overrides = [*run.overrides, *([f"{key}=true"] if key else [])]
-            code, _ = run_one(COMMAND, overrides, run.run_dir, lambda c=config, d=run.run_dir: train.train(c, d))
+            code, _ = run_one(
+                COMMAND, overrides, run.run_dir, lambda c=config, d=run.run_dir: train.train(c, d, fitted)
+            )
             codes.append(code)
             if code in STOPPED:
                 break

@@ -17,12 +17,15 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mts3.cli.needed import check_needed
+from mts3.cli.config_checks import AUTO, check_needed, check_types, flat_keys, typed
 from mts3.cli.overrides import OPEN, parse
 from mts3.data.published import how_to_get
 from mts3.errors import UserError, unknown_name
 
 CONFIGS = "mts3.configs"
+_SECTIONS = ("data", "model", "train", "trainer", "logger", "evaluate")
+_PRESENT = ("data.name", "data.path", "data.columns", "trainer.accelerator", "train.target")
+_LATER = {"backend": AUTO, "threads": AUTO, "overwrite": False, "resume": False}  # a run of an earlier version has none
 GROUPS = {"data": "data set", "model": "model", "ablation": "ablation", "trainer": "trainer", "logger": "logger"}
 _FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
 T = TypeVar("T")
@@ -87,19 +90,33 @@ def composed(overrides: list[str]) -> Composed:
     return Composed(config, Path(folders["hydra.run.dir"]))
 
 
-def typed(defaults: dict[str, Any]) -> dict[str, Any]:
-    """The defaults whose types other values must have: of the rest, whoever receives them says what fits."""
-    # A number or a list, "auto".
-    return defaults | {
-        "threads": None,
-        "trainer": defaults["trainer"] | {"devices": None},
-        "model": defaults["model"] | {"window_len": None},
-    }
-
-
 def default_config() -> dict[str, Any]:
     """Every key with the value it has where nothing is asked for."""
     return _defaults(())
+
+
+def checked_config(config: Any) -> dict[str, Any]:
+    """A configuration as it was read, with what later versions added.
+
+    Raises:
+        UserError: naming the first key that is missing, unknown or of another type.
+    """
+    if not isinstance(config, dict):
+        raise UserError("it holds no configuration")
+    config = _LATER | {str(key): value for key, value in config.items()}
+    defaults = default_config()
+    for section in _SECTIONS:
+        if not isinstance(config.get(section), dict):
+            raise UserError(f"{section} is missing, or holds no keys")
+    check_types(config, typed(defaults))
+    check_needed(config, defaults)
+    for key in _PRESENT:
+        if key.partition(".")[2] not in config[key.partition(".")[0]]:
+            raise UserError(f"{key} is missing")
+    for section in ("model", "trainer", "logger"):  # these become names of arguments
+        if not all(isinstance(name, str) for name in config[section]):
+            raise UserError(f"{section} has a key that is no text")
+    return config
 
 
 def _check_known(config: dict[str, Any], defaults: dict[str, Any]) -> None:
@@ -141,45 +158,6 @@ def plain(config: DictConfig) -> dict[str, Any]:
     values = _translated(lambda: OmegaConf.to_container(config, resolve=True), {})
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
-
-
-def check_types(config: dict[str, Any], defaults: dict[str, Any], prefix: str = "") -> None:
-    """Refuse a value of another type than the default it replaces (None replaces and is replaced by anything).
-
-    Raises:
-        UserError: naming the key, the value and the default.
-    """
-    for key, default in defaults.items():
-        value = config.get(key)
-        if isinstance(default, dict) and isinstance(value, dict):
-            check_types(value, default, f"{prefix}{key}.")
-        elif value is not None and default is not None and not _same_kind(value, default):
-            raise UserError(f"{prefix}{key} must be like {default!r} ({_KINDS[type(default)]}), got {value!r}")
-
-
-def flat_keys(config: dict[str, Any], prefix: str = "") -> list[str]:
-    """Every key with its dots."""
-    keys = []
-    for key, value in config.items():
-        keys += flat_keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
-    return keys
-
-
-_KINDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    list: "a list",
-    dict: "several keys",
-}
-
-
-def _same_kind(value: Any, default: Any) -> bool:
-    if isinstance(value, bool) or isinstance(default, bool):
-        return isinstance(value, bool) and isinstance(default, bool)
-    numbers = (int, float) if isinstance(default, float) else (int,)
-    return isinstance(value, numbers) if isinstance(default, (int, float)) else isinstance(value, type(default))
 
 
 def checked_choices(overrides: list[str]) -> list[str]:

@@ -1,38 +1,109 @@
-"""Whether what `config.yaml` of a run folder holds is a configuration."""
+"""Whether a configuration, composed or read from a run folder, holds what it must."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mts3.cli.config import check_types, default_config, typed
-from mts3.cli.needed import check_needed
-from mts3.cli.process import AUTO
-from mts3.errors import UserError
+from mts3.errors import UserError, unknown_name
 
-_SECTIONS = ("data", "model", "train", "trainer", "logger", "evaluate")
-_PRESENT = ("data.name", "data.path", "data.columns", "trainer.accelerator", "train.target")
-_LATER = {"backend": AUTO, "threads": AUTO, "overwrite": False, "resume": False}  # a run of an earlier version has none
+AUTO = "auto"
+"""What leaves a choice to us."""
+# Neither missing nor null: what every command that has a configuration looks at.
+_NEEDED = (
+    *("seed", "split_seed", "name", "label", "resume", "overwrite", "backend", "model.name", "logger.name"),
+    *("data.context_len", "data.sequence_len", "data.window_len", "data.train_stride", "data.test_stride"),
+    *("data.split_fractions", "data.skip_short", "evaluate.metric_window", "evaluate.batch_size"),
+)
+# Null by default, which says nothing of what may replace it.
+_NULLABLE: dict[str, tuple[type, str]] = {
+    "data.name": (str, "text"),
+    "data.path": (str, "text"),
+    "data.columns": (dict, "several keys"),
+    "data.size": (str, "text"),
+    "data.seed": (int, "a whole number"),
+    "train.patience": (int, "a whole number"),
+    "trainer.accelerator": (str, "text"),
+}
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "several keys",
+}
 
 
-def checked_config(config: Any) -> dict[str, Any]:
-    """A configuration as it was read, with what later versions added.
+def check_needed(config: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Refuse a configuration that lacks a value it cannot do without, or has one of another type than it may have.
 
     Raises:
-        UserError: naming the first key that is missing, unknown or of another type.
+        UserError: naming the key.
     """
-    if not isinstance(config, dict):
-        raise UserError("it holds no configuration")
-    config = _LATER | {str(key): value for key, value in config.items()}
-    defaults = default_config()
-    for section in _SECTIONS:
-        if not isinstance(config.get(section), dict):
-            raise UserError(f"{section} is missing, or holds no keys")
-    check_types(config, typed(defaults))
-    check_needed(config, defaults)
-    for key in _PRESENT:
-        if key.partition(".")[2] not in config[key.partition(".")[0]]:
-            raise UserError(f"{key} is missing")
-    for section in ("model", "trainer", "logger"):  # these become names of arguments
-        if not all(isinstance(name, str) for name in config[section]):
-            raise UserError(f"{section} has a key that is no text")
-    return config
+    for key, (kind, words) in _NULLABLE.items():
+        value = _select(config, key)
+        if value is not None and type(value) is not kind:
+            raise UserError(f"{key} must be {words} or null, got {value!r}")
+    for key in _NEEDED:
+        if _select(config, key) is None:
+            raise UserError(f"{key} is missing or null; give it a value")
+    for name, value in config["train"].items():
+        if name not in defaults["train"]:
+            raise unknown_name("option", f"train.{name}", [f"train.{known}" for known in defaults["train"]])
+        if value is None and defaults["train"][name] is not None:
+            raise UserError(f"train.{name} is null; give it a value")
+
+
+def typed(defaults: dict[str, Any]) -> dict[str, Any]:
+    """The defaults whose types other values must have: of the rest, whoever receives them says what fits."""
+    # A number or a list, "auto".
+    return defaults | {
+        "threads": None,
+        "trainer": defaults["trainer"] | {"devices": None},
+        "model": defaults["model"] | {"window_len": None},
+    }
+
+
+def check_types(config: dict[str, Any], defaults: dict[str, Any], prefix: str = "") -> None:
+    """Refuse a value of another type than the default it replaces (None replaces and is replaced by anything).
+
+    Raises:
+        UserError: naming the key, the value and the default.
+    """
+    for key, default in defaults.items():
+        value = config.get(key)
+        if isinstance(default, dict) and isinstance(value, dict):
+            check_types(value, default, f"{prefix}{key}.")
+        elif value is not None and default is not None and not _same_kind(value, default):
+            raise UserError(f"{prefix}{key} must be like {default!r} ({_KINDS[type(default)]}), got {value!r}")
+
+
+def flat_keys(config: dict[str, Any], prefix: str = "") -> list[str]:
+    """Every key with its dots."""
+    keys = []
+    for key, value in config.items():
+        keys += flat_keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
+    return keys
+
+
+def with_value(config: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """The same with one value, of "section.name" or of "name", replaced or added."""
+    first, _, rest = key.partition(".")
+    inner = config.get(first)
+    return config | {first: with_value(inner if isinstance(inner, dict) else {}, rest, value) if rest else value}
+
+
+def _select(config: dict[str, Any], key: str) -> Any:
+    """The value of "section.name" or of "name"; None where there is none."""
+    section, _, name = key.partition(".")
+    value = config.get(section)
+    if not name:
+        return value
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _same_kind(value: Any, default: Any) -> bool:
+    if isinstance(value, bool) or isinstance(default, bool):
+        return isinstance(value, bool) and isinstance(default, bool)
+    numbers = (int, float) if isinstance(default, float) else (int,)
+    return isinstance(value, numbers) if isinstance(default, (int, float)) else isinstance(value, type(default))

@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mts3.cli.backend import backend_in_force
-from mts3.cli.config import check_types, composed, flat_keys
+from mts3.cli.config import composed
+from mts3.cli.config_checks import check_types, flat_keys, with_value
 from mts3.cli.experiment import load_experiment, load_other_data
+from mts3.cli.mapping import COLUMNS
 from mts3.cli.overrides import parse, prepare
-from mts3.cli.process import set_threads
+from mts3.cli.process import backend_in_force, set_threads
 from mts3.cli.report import note
-from mts3.cli.run_files import LAST, absolute_paths, is_unfinished, read_config
+from mts3.cli.run_files import absolute_paths, is_unfinished, read_config
 from mts3.cli.run_lock import locked
 from mts3.cli.scores import check_evaluation, print_scores, refuse_foreign_scores, score, training_record
 from mts3.data.load import FILE
 from mts3.errors import UserError, unknown_name
 from mts3.models import load
+from mts3.run_layout import LAST
 
 _OTHER_DATA = ("data", "data.path")
 # What of the configuration says which data are meant.
@@ -63,21 +65,13 @@ def _with_overrides(trained: dict[str, Any], arguments: list[str]) -> dict[str, 
     if any(key in _OTHER_DATA for key in keys):
         data = [text for text, key in zip(overrides, keys, strict=True) if key == "data" or key.startswith("data.")]
         config["data"] = _other_data(composed(data).config["data"], trained["data"], keys)
+    known = [*flat_keys({"data": config["data"], "evaluate": config["evaluate"]}), "backend", "threads", "split_seed"]
     for text, key in zip(overrides, keys, strict=True):
         if key in _OTHER_DATA:
             continue
-        section, _, name = key.partition(".")
-        known = [
-            *flat_keys({"data": config["data"], "evaluate": config["evaluate"]}),
-            "backend",
-            "threads",
-            "split_seed",
-        ]
-        if key not in known and not key.startswith("data.columns."):
+        if key not in known and not key.startswith(COLUMNS):
             raise unknown_name("option", key, [*known, "run", "output", *_OTHER_DATA])
-        if key in known:
-            value = parse(text).value()
-            config[section] = {**config[section], name: value} if name else value
+        config = with_value(config, key, parse(text).value())
     check_types(config, trained | {"threads": None})  # a number, auto or null
     return config
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mts3.cli.reach import check_test, check_validation
 from mts3.cli.report import note
 from mts3.data import (
     Dataset,
@@ -73,9 +72,9 @@ def load_experiment(config: dict[str, Any], model: WorldModel | None = None) -> 
             (parts.test, "test_stride"),
         )
     )
-    check_test(test, context_len, window_len)
+    _check_test(test, context_len, window_len)
     if model is None:
-        check_validation(validation, context_len)
+        _check_validation(validation, context_len)
     return Experiment(dataset, train, validation, test)
 
 
@@ -95,7 +94,7 @@ def load_other_data(config: dict[str, Any], model: WorldModel, trained: dict[str
     assert model.normalizer is not None
     dataset, data = _load(config, model), config["data"]
     test = SequenceDataset(dataset.trajectories, model.normalizer, data["sequence_len"], data["test_stride"])
-    check_test(test, data["context_len"], data["window_len"])
+    _check_test(test, data["context_len"], data["window_len"])
     try:
         return Experiment(dataset, (own := load_experiment(trained, model)).train, own.validation, test)
     except UserError as error:
@@ -168,4 +167,40 @@ def _warn_of_few_rows(train: Sequence[Trajectory], dataset: Dataset) -> None:
             f"warning: a few rows make the spread of {first.channel} (standard deviation {first.std:.3g}, without them "
             f"{first.std_without:.3g}){more if found[1:] else ''}: all else is next to constant beside them; "
             "`mts3 data check` shows them, data.columns.missing=[CODE] leaves out codes for missing"
+        )
+
+
+def _check_test(test: SequenceDataset, context_len: int, window_len: int) -> None:
+    """Refuse to score steps that no test sequence has: the rest of it would be read as the whole."""
+    longest, rows = test.longest, len(test.longest)
+    if rows <= test.sequence_len:
+        sizes = {"data.sequence_len": (test.sequence_len, rows - 1)}
+        sizes |= {"data.context_len": (context_len, rows - 2), "data.window_len": (window_len, rows - 2)}
+        advice = " and ".join(f"{name}={largest}" for name, (size, largest) in sizes.items() if size > largest)
+        raise UserError(
+            f"data.sequence_len={test.sequence_len} asks for {test.sequence_len + 1 - context_len} steps after the "
+            f"context, and no test trajectory has more than {rows - context_len}: the longest, '{longest.name}', has "
+            f"{rows} rows; choose {advice} or less, or give longer trajectories"
+        )
+    if not test.any_observed(context_len):
+        raise UserError(
+            f"nothing is observed after the first {context_len} rows of any test sequence, so there is nothing to "
+            "score; choose a smaller data.context_len or give other data"
+        )
+
+
+def _check_validation(validation: SequenceDataset, context_len: int) -> None:
+    """Refuse a validation part that could not say which weights are best; say what it cannot see."""
+    if not validation.any_observed(context_len):
+        raise UserError(
+            f"nothing is observed after the first {context_len} rows of any validation sequence, so there is nothing "
+            "to choose the best weights by; choose a smaller data.context_len, another split_seed or other "
+            "data.split_fractions"
+        )
+    longest, rows = validation.longest, len(validation.longest)
+    if rows <= validation.sequence_len:
+        note(
+            f"validation sees {rows - context_len} of {validation.sequence_len + 1 - context_len} steps after the "
+            f"context: '{longest.name}', its longest trajectory, has {rows} rows, and data.sequence_len is "
+            f"{validation.sequence_len}"
         )

@@ -83,7 +83,7 @@ def _names(key: str, text: str) -> Iterator[str]:
 
 def _commas(key: str, text: str) -> Iterator[int]:
     """Places of the commas outside quotes and pairs of brackets."""
-    place, fresh = 0, True  # whether nothing of the present name was seen yet: quotes count at its start alone
+    place, fresh = 0, True  # whether nothing of the present name was read yet: quotes count at its start alone
     while place < len(text):
         sign = text[place]
         if sign in _QUOTES and fresh:

@@ -1,4 +1,4 @@
-"""Errors -> one line and an exit code."""
+"""What a command says: errors as one line and an exit code, notes and tables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from mts3.errors import UserError
@@ -43,14 +43,14 @@ def heeding_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def reporting(command: str, run: Callable[[], None]) -> int:
-    """Run a command and return its exit code.
+def reporting(command: str, run: Callable[[], int | None]) -> int:
+    """Run a command and return its exit code: its own, or
 
     0 done; 2 the user's mistake, said in one line on stderr; 130 interrupted; 143 terminated, in one line; 1 a training
     that diverged, in one line. Anything else is ours and keeps its traceback.
     """
     try:
-        run()
+        return run() or DONE
     except UserError as error:
         return _say(command, error, USERS_MISTAKE)
     except KeyboardInterrupt:
@@ -67,7 +67,6 @@ def reporting(command: str, run: Callable[[], None]) -> int:
         if not isinstance(error, TrainingDiverged):
             raise
         return _say(command, error, OURS)
-    return DONE
 
 
 def note(message: str) -> None:
@@ -76,6 +75,14 @@ def note(message: str) -> None:
 
     if is_main_process():
         print(message, file=sys.stderr)
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print columns side by side, the first aligned to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = [first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=True))]
+        print("  ".join(cells).rstrip())
 
 
 def _say(command: str, message: object, code: int) -> int:

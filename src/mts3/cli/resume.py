@@ -7,7 +7,8 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from mts3.cli.config import GROUPS, Composed, check_types, checked_choices, composed, default_config, flat_keys, typed
+from mts3.cli.config import GROUPS, Composed, checked_choices, composed, default_config
+from mts3.cli.config_checks import check_types, flat_keys, typed, with_value
 from mts3.cli.overrides import OPEN, parse
 from mts3.cli.run_files import read_config
 from mts3.errors import UserError, unknown_name
@@ -57,10 +58,4 @@ def _with(config: dict[str, Any], override: Override) -> dict[str, Any]:
         raise UserError("how long a run goes on is given as trainer.max_epochs=N: leave data.epochs out")
     if key not in flat_keys(config) and not key.startswith(OPEN):
         raise unknown_name("option", key, flat_keys(config))
-    return _set(config, key.split("."), override.value())
-
-
-def _set(config: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
-    first, *rest = path
-    inner = config.get(first)
-    return config | {first: _set(inner if isinstance(inner, dict) else {}, rest, value) if rest else value}
+    return with_value(config, key, override.value())

@@ -13,17 +13,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mts3.cli.config_checks import checked_config
+from mts3.cli.config import checked_config
 from mts3.cli.report import note
 from mts3.data.readers.minari import PREFIX as MINARI_PREFIX
 from mts3.errors import UserError
 from mts3.files import write_aside
+from mts3.run_layout import CONFIG, FIGURES, HORIZON, LAST, LOG_FILES, LOGS, METRICS, PLOTS, RUN_FILES
 
-CONFIG, METRICS, HORIZON, LAST = "config.yaml", "metrics.json", "horizon.csv", "last.ckpt"
-_FILES = (CONFIG, "model.safetensors", "model.json", LAST, METRICS, HORIZON, "predictions.npz")
-_PLOTS, _LOGS = "plots", "logs"
-_FIGURES = ("predictions.png", "horizon.png", "reliability.png")
-_LOG_FILES = ("metrics.csv", "hparams.yaml", "events.out.tfevents.*")
 _SECTIONS = {"data", "model", "train", "trainer", "evaluate", "seed", "name"}
 # What may differ between a run and its continuation: how long and where it runs, not what it learns.
 _FREE = ("name", "data.epochs", "trainer", "logger", "resume", "overwrite", "backend", "threads", "evaluate")
@@ -112,7 +108,7 @@ def look(run_dir: Path) -> Found:
         return Found.FINISHED
     if (run_dir / LAST).exists():
         return Found.INTERRUPTED
-    return Found.REMAINS if any((run_dir / name).exists() for name in _FILES if name != CONFIG) else Found.NOTHING
+    return Found.REMAINS if any((run_dir / name).exists() for name in RUN_FILES if name != CONFIG) else Found.NOTHING
 
 
 def is_unfinished(run_dir: Path) -> bool:
@@ -151,7 +147,7 @@ def remove_run(run_dir: Path) -> None:
     """Remove what a run writes, and the folders it made if nothing else is in them. What else lies there stays."""
     for path in [*_written(run_dir)]:
         path.unlink(missing_ok=True)
-    for folder in (*run_dir.glob(f"{_LOGS}/version_*"), run_dir / _LOGS, run_dir / _PLOTS):
+    for folder in (*run_dir.glob(f"{LOGS}/version_*"), run_dir / LOGS, run_dir / PLOTS):
         with suppress(OSError):  # not there, or not empty
             folder.rmdir()
 
@@ -159,9 +155,9 @@ def remove_run(run_dir: Path) -> None:
 def _written(run_dir: Path) -> Iterator[Path]:
     """Whatever of the files of a run is there."""
     patterns = (
-        *_FILES,
-        *(f"{_PLOTS}/{name}" for name in _FIGURES),
-        *(f"{_LOGS}/version_*/{name}" for name in _LOG_FILES),
+        *RUN_FILES,
+        *(f"{PLOTS}/{name}" for name in FIGURES),
+        *(f"{LOGS}/version_*/{name}" for name in LOG_FILES),
     )
     return (path for pattern in patterns for path in run_dir.glob(pattern) if path.is_file() or path.is_symlink())
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from mts3.cli.report import note
 from mts3.errors import UserError
+from mts3.run_layout import LOCK
 
-LOCK = ".mts3-lock"
 _HELD = (errno.EACCES, errno.EAGAIN)
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 

@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from mts3.cli.experiment import Experiment
 from mts3.cli.process import device_for
-from mts3.cli.run_files import CONFIG, HORIZON, METRICS
-from mts3.cli.table import print_table
+from mts3.cli.report import print_table
 from mts3.errors import UserError, unknown_name
-from mts3.evaluate import evaluate, write_results
-from mts3.evaluate.summary import BASELINES
+from mts3.evaluate import BASELINES, Baselines, evaluate, write_results
 from mts3.models import WorldModel
 from mts3.plot import plot_results
 from mts3.plot.read import read_metrics
+from mts3.run_layout import CONFIG, HORIZON, METRICS, PLOTS, PREDICTIONS
 
 MOST = 2**31 - 1  # sequences, or steps; all of the data if there are fewer
 _OPTIONS = ("metric_window", "batch_size")
 # What training measured and an evaluation alone cannot.
 TRAINING = ("train_seconds", "gradient_steps", "best_epoch", "device")
+Fitted = dict[str, Baselines]
+"""Baselines by the data and the split they are fitted on, for the runs of one command."""
 
 
 def score(
-    model: WorldModel, experiment: Experiment, config: dict[str, Any], folder: Path, training: dict[str, Any]
+    model: WorldModel,
+    experiment: Experiment,
+    config: dict[str, Any],
+    folder: Path,
+    training: dict[str, Any],
+    fitted: Fitted | None = None,
 ) -> dict[str, Any]:
     """Evaluate, and write metrics.json, horizon.csv, predictions.npz and the figures.
 
     Args:
         model: Trained; moved to the device that `trainer.accelerator` names.
-        experiment: The data; its test part is scored, its training part fits the linear rollout.
+        experiment: The data; its test part is scored, its training part fits the baselines.
         config: A resolved configuration.
         folder: Where the files go.
         training: The `TRAINING` part of metrics.json.
+        fitted: Where the baselines of these data and this split are, or are put.
     Returns: what is in metrics.json.
     Raises:
         UserError: if the disk is full, or the predictions are not finite.
     """
+    context_len, fitted = config["data"]["context_len"], {} if fitted is None else fitted
+    key = json.dumps([config["data"], config["split_seed"]], sort_keys=True)  # all that the training part depends on
+    if key not in fitted:
+        fitted[key] = Baselines.of(experiment.train, context_len)
     evaluation = evaluate(
         model.to(device_for(config["trainer"]["accelerator"])),
         experiment.test,
         experiment.train,
-        context_len=config["data"]["context_len"],
+        context_len=context_len,
         seed=config["seed"],
+        baselines=fitted[key],
         **config["evaluate"],
     )
     metrics = write_results(folder, evaluation, experiment.dataset, config["label"], config["seed"], training)
@@ -85,7 +98,7 @@ def refuse_foreign_scores(folder: Path, run_dir: Path) -> None:
     if (folder / METRICS).is_file():
         read_metrics(folder)  # of an earlier evaluation
         return
-    for name in (METRICS, HORIZON, "predictions.npz", "plots"):
+    for name in (METRICS, HORIZON, PREDICTIONS, PLOTS):
         if (folder / name).exists() and folder.resolve() != run_dir.resolve():
             raise UserError(f"{folder / name} is of no evaluation and might be replaced: name another folder")
 
@@ -98,7 +111,7 @@ def print_scores(metrics: dict[str, Any], folder: Path) -> None:
     rows += [[name, f"{metrics[f'{name}_nrmse']:.3f}", "", ""] for name in baselines]
     print(f"{metrics['data']}, test: {metrics['context']} steps observed, {_predicted(metrics)}")
     print_table(rows)
-    print(f"figures: {folder / 'plots'}")
+    print(f"figures: {folder / PLOTS}")
 
 
 def _predicted(metrics: dict[str, Any]) -> str:

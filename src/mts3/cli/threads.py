@@ -5,15 +5,12 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
+from torch.utils.data import default_collate
 
-from mts3.data import SequenceDataset, batches
-from mts3.metrics import nll
-from mts3.models import WorldModel
-from mts3.models.segments import observe_in_segments
-from mts3.train import seeded
+from mts3.data import SequenceDataset
+from mts3.train import TrainingModule, seeded
 
 MOST = torch.get_num_threads()
 """What PyTorch would use: the cores this process may run on, or OMP_NUM_THREADS."""
@@ -23,23 +20,22 @@ ROUNDS = 3
 LONG = 2.0  # seconds; where a round takes longer, one is enough
 
 
-def choose_threads(model: WorldModel, train: SequenceDataset, config: dict[str, Any]) -> str | None:
+def choose_threads(module: TrainingModule, train: SequenceDataset) -> str | None:
     """Set the number of CPU threads that trains fastest, for `threads=auto`: one unless more are clearly faster.
 
     A few steps on the first sequences are timed, with one thread and with more, in turn. Neither parameters nor
     anyone's random numbers are touched. Nothing is timed with a single core, or for steps of a few milliseconds.
 
     Args:
-        model: On the CPU.
+        module: What trains, on the CPU.
         train: The training part.
-        config: A resolved configuration.
     Returns: a line that says what was chosen, None if nothing was timed.
     """
     if MOST == 1:
         torch.set_num_threads(1)
         return None
-    with seeded(config["seed"]):
-        return fastest(training_step(model, train, config["train"]), MOST)
+    with seeded(module.options.seed):
+        return fastest(training_step(module, train), MOST)
 
 
 def fastest(step: Callable[[], None], most: int) -> str | None:
@@ -61,20 +57,14 @@ def fastest(step: Callable[[], None], most: int) -> str | None:
     return line
 
 
-def training_step(model: WorldModel, train: SequenceDataset, options: dict[str, Any]) -> Callable[[], None]:
-    """A function that computes the gradient of one training step, and drops it.
-
-    Args:
-        options: The section `train` of a configuration.
-    """
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    obs, actions = (x.to(parameters[0]) for x in next(batches(train, range(len(train)), options["batch_size"])))
-    recompute = options.get("recompute", False)
+def training_step(module: TrainingModule, train: SequenceDataset) -> Callable[[], None]:
+    """A function that computes the gradient of one training step, everything visible, and drops it."""
+    parameters = [p for p in module.model.parameters() if p.requires_grad]
+    first = [train[index] for index in range(min(module.options.batch_size, len(train)))]
+    batch = {key: value.to(parameters[0]) for key, value in default_collate(first).items()}
 
     def step() -> None:
-        given = obs[:, :-1], actions, ~obs[:, :-1].isnan()
-        pred = observe_in_segments(model, *given, recompute=True)[0] if recompute else model(*given)
-        torch.autograd.grad(nll(pred, obs[:, 1:]), parameters, allow_unused=True)
+        torch.autograd.grad(module.loss(batch), parameters, allow_unused=True)
 
     return step
 

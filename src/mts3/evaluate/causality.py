@@ -21,12 +21,12 @@ def is_causal(model: WorldModel, obs: Float[Tensor, "B T O"], actions: Float[Ten
 
     Several cuts are tried: a model that looks ahead within its windows does not look across their edges.
     """
-    seen = ~torch.isnan(obs)
-    before = model.observe(obs, actions, seen)[0]
+    observed = ~torch.isnan(obs)
+    before = model.observe(obs, actions, observed)[0]
     for cut in {int(fraction * obs.shape[1]) for fraction in CUTS}:
         changed = obs.clone()
         changed[:, cut:] += SHIFT
-        after = model.observe(changed, actions, seen)[0]
+        after = model.observe(changed, actions, observed)[0]
         limit = TOLERANCE * before.std[:, :cut]
         moved = (after.mean - before.mean)[:, :cut].abs() > limit
         widened = (after.std - before.std)[:, :cut].abs() > limit

@@ -61,17 +61,18 @@ class Evaluation:
     """The outcome of the protocol on one split.
 
     Attributes:
-        long_horizon: Context seen, everything later hidden and scored.
-        one_step, imputation: None if the model looks ahead: what it says inside a seen window is no prediction.
+        long_horizon: The context is visible, everything later hidden and scored.
+        one_step, imputation: None if the model looks ahead: what it says inside a visible window is no prediction.
         causal: Whether the model passed the check for that.
-        context_len: Observations seen at the start of each sequence.
+        context_len: Observations that are visible at the start of each sequence.
         metric_window: Steps of the sliding-window curves.
         obs_std: (O,) physical = normalized * obs_std + mean.
         linear_ridge: The ridge of the linear baseline, as a fraction of its rows.
         parameters: Trainable parameters of the model.
         device: Where it ran.
         examples: A few sequences with everything a picture needs.
-        reward: The rewards of the hidden part, normalized; None if the model tells none, or the data hold none.
+        reward: Scores of the hidden part's rewards, normalized; empty if the model predicts none, None if the data hold
+            none.
 
     The scores hold at least one value.
     """
@@ -171,6 +172,6 @@ def _per_dim(errors: ErrorSums, scale: Tensor | None) -> list[float | None]:
     """RMSE of each channel; None for a channel that was never observed where it counts."""
     counted = errors.count.sum(0) > 0
     return [
-        value if seen else None
-        for value, seen in zip(errors.rmse_per_dim(scale).tolist(), counted.tolist(), strict=True)
+        value if any_observed else None
+        for value, any_observed in zip(errors.rmse_per_dim(scale).tolist(), counted.tolist(), strict=True)
     ]

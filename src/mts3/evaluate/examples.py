@@ -21,7 +21,7 @@ class Examples:
     Attributes:
         obs: (n, T + 1, O) what happened, NaN where not observed.
         actions: (n, T, A).
-        obs_mask: (n, T + 1, O) True where the model saw the value.
+        obs_mask: (n, T + 1, O) True where the model was given the value.
         mean, var: (n, T, O) the model's beliefs; entry t is about obs[t+1].
         persistence, linear: (n, T, O) the baselines, likewise.
         trajectory: (n,) names of the trajectories they come from.

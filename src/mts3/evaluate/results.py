@@ -7,15 +7,16 @@ import dataclasses
 import json
 import math
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
+from mts3 import __version__
 from mts3.data.trajectory import Dataset
 from mts3.errors import UserError
 from mts3.evaluate.evaluation import Evaluation
 from mts3.files import write_aside
+from mts3.run_layout import HORIZON, METRICS, PREDICTIONS
 
 
 def write_results(
@@ -54,16 +55,16 @@ def write_results(
         **evaluation.summary(),
         "train_seconds": None,
         "gradient_steps": None,
-        "version": _version(),
+        "version": __version__,
         **(training or {}),
     }
     _refuse_non_finite(metrics, "")
     if dataset.image_shape is not None:
         metrics = _without_pixels(metrics)
-    _write_horizon(run_dir / "horizon.csv", evaluation, dataset.sample_time)
-    _write_predictions(run_dir / "predictions.npz", evaluation, dataset)
+    _write_horizon(run_dir / HORIZON, evaluation, dataset.sample_time)
+    _write_predictions(run_dir / PREDICTIONS, evaluation, dataset)
     # Last: whoever finds metrics.json finds the other two.
-    with write_aside(run_dir / "metrics.json") as path:
+    with write_aside(run_dir / METRICS) as path:
         path.write_text(json.dumps(metrics, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return metrics
 
@@ -118,10 +119,3 @@ def _refuse_non_finite(value: object, where: str) -> None:
             f"the score {where} is {value}: the model's predictions are not finite; "
             "train with a smaller learning rate or look for NaN in its weights"
         )
-
-
-def _version() -> str:
-    try:
-        return version("mts3")
-    except PackageNotFoundError:  # run from a source tree that was not installed
-        return "unknown"

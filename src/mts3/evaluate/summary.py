@@ -1,4 +1,4 @@
-"""Scores of many runs -> one row a model and data set: means and spreads over seeds, beside the baselines."""
+"""Scores of many runs -> one row a model and data set: mean and standard deviation over seeds, beside the baselines."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Run:
         """Hidden steps that were scored, and those that were asked for; (0, 0) if the run failed."""
         metrics = self.metrics or {}
         scored = metrics.get("horizon", 0)
-        return _steps(scored), _steps(metrics.get("configured_horizon", scored))  # not told by earlier versions
+        return _steps(scored), _steps(metrics.get("configured_horizon", scored))  # not written by earlier versions
 
     def scores(self, task: str) -> Mapping[str, object]:
         """What metrics.json says about a task: nothing if the run failed, or the task was not scored."""
@@ -100,21 +100,20 @@ class Table:
 
     def markdown(self) -> str:
         """A Markdown table, the best NRMSE of each data set bold."""
-        place = self.header.index("NRMSE")
-        lines = [self.header, ("---",) * len(self.header)]
-        for number, row in enumerate(self.rows):
-            bold = f"**{row[place]}**" if number in self.best else row[place]
-            lines.append((*row[:place], bold, *row[place + 1 :]))
+        lines = [self.header, ("---",) * len(self.header), *self._marked("**{}**", "{}")]
         return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def plain(self) -> list[tuple[str, ...]]:
         """Rows for a terminal, the header first, a star at the best NRMSE of each data set."""
+        header = tuple(f"{name}  " if name == "NRMSE" else name for name in self.header)
+        return [header, *self._marked("{} *", "{}  ")]
+
+    def _marked(self, best: str, other: str) -> Iterator[tuple[str, ...]]:
+        """The rows, their NRMSE as one of two formats says."""
         place = self.header.index("NRMSE")
-        lines = [(*self.header[:place], f"{self.header[place]}  ", *self.header[place + 1 :])]
         for number, row in enumerate(self.rows):
-            marked = row[place] + (" *" if number in self.best else "  ")
-            lines.append((*row[:place], marked, *row[place + 1 :]))
-        return lines
+            form = best if number in self.best else other
+            yield (*row[:place], form.format(row[place]), *row[place + 1 :])
 
 
 def table(runs: Sequence[Run], task: str = LONG_HORIZON) -> Table:
@@ -186,8 +185,8 @@ def _reach(line: Line, found: Sequence[Line]) -> str:
     others = {other.reaches for other in found if other.data == line.data and other.error is not None}
     if line.error is None or (len(others) == 1 and all(scored == asked for scored, asked in line.reaches)):
         return ""
-    told = {f"{scored} of {asked}" if scored < asked else str(scored) for scored, asked in sorted(line.reaches)}
-    return f", {' / '.join(sorted(told))} steps"
+    texts = {f"{scored} of {asked}" if scored < asked else str(scored) for scored, asked in sorted(line.reaches)}
+    return f", {' / '.join(sorted(texts))} steps"
 
 
 def _steps(value: object) -> int:
@@ -209,15 +208,15 @@ def _score(values: Sequence[float]) -> str:
     if not values:
         return NOT_MEASURED
     digits = 3 if abs(statistics.mean(values)) < 100 else 0
-    return _spread(values, f".{digits}f")
+    return _mean_and_std(values, f".{digits}f")
 
 
 def _cost(values: Sequence[float]) -> str:
     if not values:
         return NOT_MEASURED
-    return _spread(values, ",.0f" if statistics.mean(values) >= 10 or all(v == int(v) for v in values) else ".1f")
+    return _mean_and_std(values, ",.0f" if statistics.mean(values) >= 10 or all(v == int(v) for v in values) else ".1f")
 
 
-def _spread(values: Sequence[float], form: str) -> str:
+def _mean_and_std(values: Sequence[float], form: str) -> str:
     std = statistics.stdev(values) if len(values) > 1 else 0.0
     return f"{statistics.mean(values):{form}}" + (f" ± {std:{form}}" if std else "")

@@ -11,14 +11,14 @@ import numpy as np
 
 from mts3.evaluate.summary import BASELINES, IMPUTATION, LONG_HORIZON, ONE_STEP, Run, Table, one_per_seed, table
 from mts3.files import write_aside
+from mts3.run_layout import HORIZON, IMPUTATION_TABLE, ONE_STEP_TABLE, ROWS, TABLE
 
 _TABLES = {
-    LONG_HORIZON: ("table.md", "the context seen, everything later hidden, actions given"),
-    ONE_STEP: ("one_step.md", "everything up to a step seen, the next one scored"),
-    IMPUTATION: ("imputation.md", "half of the steps hidden and scored"),
+    LONG_HORIZON: (TABLE, "the context seen, everything later hidden, actions given"),
+    ONE_STEP: (ONE_STEP_TABLE, "everything up to a step seen, the next one scored"),
+    IMPUTATION: (IMPUTATION_TABLE, "half of the steps hidden and scored"),
 }
 KEYS = ("data", "model", "seed", "status", "folder")
-FILES = (*(name for name, _ in _TABLES.values()), "rows.csv", "horizon.csv", "horizon.png")  # of a benchmark
 _HORIZON = ("data", "model", "step", "seconds", "nrmse", "nrmse_std", "seeds")
 
 
@@ -38,8 +38,8 @@ def write_summary(folder: str | Path, runs: Sequence[Run]) -> Table:
         with write_aside(folder / name) as path:
             path.write_text(f"{tables[task].markdown()}\n{_caption(what)}", encoding="utf-8")
     rows = [_row(run) for run in runs]
-    _write_csv(folder / "rows.csv", dict.fromkeys([*KEYS, *(key for row in rows for key in row)]), rows)
-    _write_csv(folder / "horizon.csv", _HORIZON, horizon_rows(runs))
+    _write_csv(folder / ROWS, dict.fromkeys([*KEYS, *(key for row in rows for key in row)]), rows)
+    _write_csv(folder / HORIZON, _HORIZON, horizon_rows(runs))
     return tables[LONG_HORIZON]
 
 
@@ -69,11 +69,11 @@ def _curve(data: str, model: str, horizons: Sequence[Mapping[str, np.ndarray]], 
     values = np.stack([horizon[f"{column}_nrmse_sliding"][: len(seconds)] for horizon in horizons])
     rows = []
     for step, at_step in enumerate(values.T):
-        seen = at_step[~np.isnan(at_step)]
+        measured = at_step[~np.isnan(at_step)]
         row: dict[str, object] = {"data": data, "model": model, "step": step + 1, "seconds": _short(seconds[step])}
-        row["nrmse"] = _short(seen.mean()) if len(seen) else None
-        row["nrmse_std"] = _short(seen.std(ddof=1)) if len(seen) > 1 else None
-        rows.append(row | {"seeds": len(seen)})
+        row["nrmse"] = _short(measured.mean()) if len(measured) else None
+        row["nrmse_std"] = _short(measured.std(ddof=1)) if len(measured) > 1 else None
+        rows.append(row | {"seeds": len(measured)})
     return rows
 
 

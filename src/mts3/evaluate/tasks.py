@@ -1,4 +1,4 @@
-"""The three questions the protocol asks: each says what may be seen and what is scored."""
+"""The three questions the protocol asks: each says what is visible and what is scored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from mts3.data.forecast import given
 from mts3.data.masks import context_mask, random_step_mask
 from mts3.types import Bool, Float, Tensor
 
@@ -14,7 +15,7 @@ IMPUTATION_DROP_RATE = 0.5
 
 @dataclass(frozen=True)
 class Task:
-    """What a method may see and what it is scored on.
+    """What is visible to a method and what it is scored on.
 
     Attributes:
         visible: (N, T + 1), one row a test sequence. Observations that are False here never reach a method.
@@ -24,13 +25,15 @@ class Task:
     visible: Bool[Tensor, "N T+1"]
     scored: Bool[Tensor, "N T+1"]
 
-    def shown(self, part: slice, obs: Float[Tensor, "B T+1 O"]) -> tuple[Float[Tensor, "B T O"], Bool[Tensor, "B T O"]]:
-        """The observations handed over, with what is hidden overwritten by NaN, and their mask.
+    def given(
+        self, part: slice, obs: Float[Tensor, "B T+1 O"], actions: Float[Tensor, "B T A"]
+    ) -> tuple[Float[Tensor, "B T O"], Float[Tensor, "B T A"], Bool[Tensor, "B T O"]]:
+        """The arguments of `observe` for some sequences, with what is hidden overwritten by NaN.
 
         The mask alone would do; the NaN makes a method that reads under a False mask fail loudly.
         """
-        mask = self.visible[part, :-1, None] & ~torch.isnan(obs[:, :-1])
-        return torch.where(mask, obs[:, :-1], torch.nan), mask
+        obs, actions, mask = given(obs, actions, self.visible[part, :-1])
+        return torch.where(mask, obs, torch.nan), actions, mask
 
     def targets(self, part: slice, obs: Float[Tensor, "B T+1 O"]) -> Float[Tensor, "B T O"]:
         """obs[1:], with NaN where nothing is scored."""
@@ -38,17 +41,17 @@ class Task:
 
 
 def long_horizon(sequences: int, rows: int, context_len: int) -> Task:
-    """The first `context_len` observations are seen, all later ones are hidden and scored."""
+    """The first `context_len` observations are visible, all later ones are hidden and scored."""
     visible = context_mask(rows, context_len).expand(sequences, rows)
     return Task(visible, ~visible)
 
 
 def one_step(sequences: int, rows: int, context_len: int) -> Task:
-    """Everything up to t is seen, obs[t+1] is scored: the same steps as in `long_horizon`."""
+    """Everything up to t is visible, obs[t+1] is scored: the same steps as in `long_horizon`."""
     return Task(torch.ones(sequences, rows, dtype=torch.bool), ~context_mask(rows, context_len).expand(sequences, rows))
 
 
 def imputation(sequences: int, rows: int, context_len: int, generator: torch.Generator) -> Task:
-    """Half of the steps are missing at random; those after the context are scored, from what was seen before them."""
+    """Half of the steps are missing at random; those after the context are scored, from what is visible before them."""
     visible = random_step_mask(sequences, rows, IMPUTATION_DROP_RATE, generator)
     return Task(visible, ~visible & ~context_mask(rows, context_len))

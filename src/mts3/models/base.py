@@ -53,6 +53,7 @@ class WorldModel(nn.Module, ABC):
         longest_plan: Actions planned after a step that may change its prediction; 0: none does.
         static_step: Whether a step is one computation whatever the state and mask hold, so that it can be drawn as a
             graph; its image encoder makes a model of images another one at each step.
+        fitted_in_closed_form: Whether `mts3.train.fit` solves for the weights in place of descending gradients.
     """
 
     name: str = ""
@@ -61,6 +62,7 @@ class WorldModel(nn.Module, ABC):
     longest_plan: int = 0
     static_step: bool = False
     arguments: dict[str, Any]
+    fitted_in_closed_form: bool = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

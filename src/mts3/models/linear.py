@@ -61,6 +61,7 @@ class Linear(WorldModel):
     """
 
     name = "linear"
+    fitted_in_closed_form = True
     obs_weights: Tensor
     action_weights: Tensor
     constant: Tensor

@@ -42,6 +42,7 @@ class Persistence(WorldModel):
 
     name = "persistence"
     uses_actions = False
+    fitted_in_closed_form = True
     var_by_age: Tensor
 
     def __init__(self, obs_dim: int, action_dim: int, max_age: int = 1000) -> None:

@@ -15,11 +15,10 @@ from mts3.errors import UserError
 from mts3.files import write_aside
 from mts3.models.store_checks import check_description, checked_normalizer
 from mts3.normalizer import Normalizer
+from mts3.run_layout import DESCRIPTION, WEIGHTS
 
 if TYPE_CHECKING:
     from mts3.models.base import WorldModel
-
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
 
 def save(model: WorldModel, folder: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from mts3.channels import Channels
 from mts3.normalizer import Normalizer
+from mts3.run_layout import DESCRIPTION, WEIGHTS
 from mts3.types import Tensor
 
 TARGETS = ("obs", "delta")
@@ -25,14 +26,14 @@ def check_description(description: Any) -> dict[str, Any]:
         ValueError: naming the first key that is missing or of another type.
     """
     if not isinstance(description, dict):
-        raise ValueError("model.json holds no object")
+        raise ValueError(f"{DESCRIPTION} holds no object")
     for key, kinds in _KINDS.items():
         if not isinstance(description.get(key), kinds):
-            raise ValueError(f"model.json has no {key}, or one of another type: {description.get(key)!r}")
+            raise ValueError(f"{DESCRIPTION} has no {key}, or one of another type: {description.get(key)!r}")
     if description["target"] not in TARGETS:
-        raise ValueError(f"model.json has target {description['target']!r}, expected one of {', '.join(TARGETS)}")
+        raise ValueError(f"{DESCRIPTION} has target {description['target']!r}, expected one of {', '.join(TARGETS)}")
     if "normalizer" not in description:
-        raise ValueError("model.json has no normalizer")
+        raise ValueError(f"{DESCRIPTION} has no normalizer")
     return description
 
 
@@ -75,7 +76,8 @@ def check_names(channels: Channels, obs_dim: int, action_dim: int) -> None:
     names = len(channels.obs_names), len(channels.action_names)
     if names != (obs_dim, action_dim):
         raise ValueError(
-            f"model.json names {names[0]} observations and {names[1]} actions; the model has {obs_dim} and {action_dim}"
+            f"{DESCRIPTION} names {names[0]} observations and {names[1]} actions; the model has {obs_dim} and "
+            f"{action_dim}"
         )
 
 
@@ -90,7 +92,7 @@ def check_tensors(tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[tupl
     """
     for name in sorted(tensors.keys() | shapes.keys()):
         if name not in tensors or name not in shapes:
-            where = "model.safetensors" if name not in tensors else "model.json"
+            where = WEIGHTS if name not in tensors else DESCRIPTION
             raise ValueError(f"{name} is missing in {where}")
         tensor, (shape, floating) = tensors[name], shapes[name]
         if tuple(tensor.shape) != shape:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 
 from mts3.errors import UserError
 from mts3.plot import style
+from mts3.run_layout import HORIZON
 
 # A curve that rises beyond so many times the median one leaves the panel: it must not flatten the rest.
 DIVERGED = 2.0
@@ -49,7 +50,7 @@ def plot_benchmark(folder: str | Path, path: str | Path) -> Path:
     Raises:
         UserError: if the file is missing, unreadable or has no curve, or the picture cannot be written.
     """
-    panels = read_curves(Path(folder) / "horizon.csv")
+    panels = read_curves(Path(folder) / HORIZON)
     looks = style.method_styles(name for curves in panels.values() for name in curves)
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mts3.errors import UserError
+from mts3.run_layout import HORIZON, METRICS, PREDICTIONS
 
 METHODS = ("model", "persistence", "linear")
 # What the figures and tables cannot do without, and the other scores, which may be missing.
@@ -36,7 +37,7 @@ def read_metrics(run_dir: str | Path) -> dict[str, Any]:
     Raises:
         UserError: if it is missing, cannot be read, or a score is missing or no number.
     """
-    path = _existing(Path(run_dir) / "metrics.json")
+    path = _existing(Path(run_dir) / METRICS)
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
         _check_metrics(metrics)
@@ -52,7 +53,7 @@ def read_horizon(run_dir: str | Path) -> dict[str, np.ndarray]:
         UserError: if it is missing, cannot be read, or has other columns or another number of rows than metrics.json
             says.
     """
-    path = _existing(Path(run_dir) / "horizon.csv")
+    path = _existing(Path(run_dir) / HORIZON)
     try:
         text = path.read_bytes().decode("utf-8")
         header, *rows = list(csv.reader(text.splitlines()))
@@ -73,7 +74,7 @@ def read_predictions(run_dir: str | Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: if it is missing, cannot be read, or an array is missing or of another shape or type.
     """
-    path = _existing(Path(run_dir) / "predictions.npz")
+    path = _existing(Path(run_dir) / PREDICTIONS)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = dict(stored)
@@ -173,7 +174,7 @@ def _existing(path: Path) -> Path:
 
 def _unreadable(path: Path, reason: object) -> UserError:
     again = f"run mts3 evaluate run={path.parent} again"
-    if path.name == "metrics.json":  # which keeps what the training cost
+    if path.name == METRICS:  # which keeps what the training cost
         again = f"remove it and {again}"
     reason = f"{reason} is missing" if isinstance(reason, KeyError) else reason
     return UserError(f"cannot read {path}: it is not what mts3 writes ({reason}); {again}")

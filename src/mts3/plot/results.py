@@ -7,6 +7,7 @@ from pathlib import Path
 from mts3.plot.horizon import plot_horizon
 from mts3.plot.predictions import plot_predictions
 from mts3.plot.reliability import plot_reliability
+from mts3.run_layout import HORIZON_FIGURE, PLOTS, PREDICTIONS_FIGURE, RELIABILITY_FIGURE
 
 
 def plot_results(run_dir: str | Path) -> list[Path]:
@@ -21,7 +22,7 @@ def plot_results(run_dir: str | Path) -> list[Path]:
     """
     run_dir = Path(run_dir)
     return [
-        plot_predictions(run_dir, run_dir / "plots" / "predictions.png"),
-        plot_horizon(run_dir, run_dir / "plots" / "horizon.png"),
-        plot_reliability(run_dir, run_dir / "plots" / "reliability.png"),
+        plot_predictions(run_dir, run_dir / PLOTS / PREDICTIONS_FIGURE),
+        plot_horizon(run_dir, run_dir / PLOTS / HORIZON_FIGURE),
+        plot_reliability(run_dir, run_dir / PLOTS / RELIABILITY_FIGURE),
     ]

@@ -23,14 +23,16 @@ MOST = 2**62  # of anything that is counted
 _STEPS = ("ready", "completed")
 _ITEMS = (*_STEPS, "started", "processed")
 # What Lightning counts: epochs, batches and steps. Its other loops are not used.
+_OPTIMIZER = ("epoch_loop.automatic_optimization.optim_progress", "optimizer")
 _PROGRESS = {
-    "epoch_progress": _ITEMS,
-    "epoch_loop.batch_progress": _ITEMS,
-    "epoch_loop.val_loop.batch_progress": _ITEMS,
-    "epoch_loop.scheduler_progress": _STEPS,
-    "epoch_loop.manual_optimization.optim_step_progress": _STEPS,
+    ("epoch_progress",): _ITEMS,
+    ("epoch_loop.batch_progress",): _ITEMS,
+    ("epoch_loop.val_loop.batch_progress",): _ITEMS,
+    ("epoch_loop.scheduler_progress",): _STEPS,
+    ("epoch_loop.manual_optimization.optim_step_progress",): _STEPS,
+    (*_OPTIMIZER, "step"): _STEPS,
+    (*_OPTIMIZER, "zero_grad"): (*_STEPS, "started"),
 }
-_OPTIMIZER = "epoch_loop.automatic_optimization.optim_progress"
 _STATES = (
     *("state_dict", "epoch_loop.state_dict", "epoch_loop.val_loop.state_dict"),
     *("epoch_loop.automatic_optimization.state_dict", "epoch_loop.manual_optimization.state_dict"),
@@ -55,7 +57,7 @@ def check_checkpoint(folder: RunFolder, module: TrainingModule) -> None:
             f"cannot read the checkpoint {path}: {type(error).__name__}; train again with overwrite=true"
         ) from error
     try:
-        weights = _part(saved, "state_dict", dict)
+        weights = _part(saved, "state_dict")
     except ValueError as error:
         raise _incomplete(path, error) from error
     _check_model(path, weights, module)
@@ -63,7 +65,7 @@ def check_checkpoint(folder: RunFolder, module: TrainingModule) -> None:
         _check_numbers(saved)
         _check_optimizer(saved, module)
         _check_schedules(saved)
-        state = _part(_part(saved, "callbacks", dict), folder.state_key, dict)
+        state = _part(saved, "callbacks", folder.state_key)
         folder.check_state(state)
     except ValueError as error:
         raise _incomplete(path, error) from error
@@ -88,18 +90,15 @@ def _check_model(path: Path, weights: Mapping[Any, Any], module: TrainingModule)
 
 def _check_numbers(saved: Mapping[str, Any]) -> None:
     """Where in the training it was written, and by which version of Lightning."""
-    if not re.fullmatch(_VERSION, _part(saved, "pytorch-lightning_version", str)):
+    if not re.fullmatch(_VERSION, _part(saved, "pytorch-lightning_version", kind=str)):
         raise ValueError("pytorch-lightning_version is no version")
     _check_counts(saved, ("epoch", "global_step"))
-    loop = _part(_part(saved, "loops", dict), "fit_loop", dict)
-    counted = [(_part(loop, name, dict), names) for name, names in _PROGRESS.items()]
-    optimizer = _part(_part(loop, _OPTIMIZER, dict), "optimizer", dict)
-    counted += [(_part(optimizer, "step", dict), _STEPS), (_part(optimizer, "zero_grad", dict), (*_STEPS, "started"))]
-    for progress, names in counted:
+    loop = _part(saved, "loops", "fit_loop")
+    for keys, names in _PROGRESS.items():
         for span in ("current", "total"):
-            _check_counts(_part(progress, span, dict), names)
+            _check_counts(_part(loop, *keys, span), names)
     for name in _STATES:
-        _part(loop, name, dict)
+        _part(loop, name)
     _check_counts({"_batches_that_stepped": 0} | loop["epoch_loop.state_dict"], ("_batches_that_stepped",))
 
 
@@ -112,10 +111,10 @@ def _check_counts(counts: Mapping[str, Any], names: tuple[str, ...]) -> None:
 
 def _check_optimizer(saved: Mapping[str, Any], module: TrainingModule) -> None:
     """One optimizer, with the moments of the parameters that are trained."""
-    optimizers = _part(saved, "optimizer_states", list)
+    optimizers = _part(saved, "optimizer_states", kind=list)
     if len(optimizers) != 1:
         raise ValueError(f"optimizer_states holds {len(optimizers)} optimizers")
-    groups, moments = _part(optimizers[0], "param_groups", list), _part(optimizers[0], "state", dict)
+    groups, moments = _part(optimizers[0], "param_groups", kind=list), _part(optimizers[0], "state")
     (ours,) = AdamW([torch.zeros(())]).state_dict()["param_groups"]
     for group in groups:
         keys = {*_OPTIONS, *(ours.keys() & group.keys())} if isinstance(group, dict) else ()
@@ -139,12 +138,12 @@ def _check_optimizer(saved: Mapping[str, Any], module: TrainingModule) -> None:
 def _check_schedules(saved: Mapping[str, Any]) -> None:
     """Of as many learning rates as the optimizer has groups."""
     groups = len(saved["optimizer_states"][0]["param_groups"])
-    for schedule in _part(saved, "lr_schedulers", list):
+    for schedule in _part(saved, "lr_schedulers", kind=list):
         for key in ("base_lrs", "_last_lr"):
-            rates = _part(schedule, key, list)
+            rates = _part(schedule, key, kind=list)
             if len(rates) != groups or not all(_alike(rate, 0.0) for rate in rates):
                 raise ValueError(f"{key} of lr_schedulers holds no {groups} numbers")
-        if _part(schedule, "lr_lambdas", list) != [None] * groups:
+        if _part(schedule, "lr_lambdas", kind=list) != [None] * groups:
             raise ValueError("lr_lambdas of lr_schedulers hold something else")
         _check_counts(schedule, ("last_epoch", "_step_count"))
 
@@ -162,11 +161,13 @@ def _is_moment(value: Any) -> bool:
     return isinstance(value, Tensor) and bool(torch.isfinite(value).all())
 
 
-def _part(saved: Any, key: str, kind: type) -> Any:
-    found = saved.get(key) if isinstance(saved, dict) else None
-    if not isinstance(found, kind):
-        raise ValueError(f"{key} is missing or no {kind.__name__}")
-    return found
+def _part(saved: Any, *keys: str, kind: type = dict) -> Any:
+    """What stands under one key after the other."""
+    for key in keys:
+        saved, wanted = saved.get(key) if isinstance(saved, dict) else None, kind if key is keys[-1] else dict
+        if not isinstance(saved, wanted):
+            raise ValueError(f"{key} is missing or no {wanted.__name__}")
+    return saved
 
 
 def _incomplete(path: Path, reason: object) -> UserError:

@@ -6,8 +6,8 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from mts3.errors import UserError
 from mts3.train.module import TrainingModule
+from mts3.train.options import check_curriculum
 
 
 class WindowDropCurriculum(Callback):
@@ -26,11 +26,7 @@ class WindowDropCurriculum(Callback):
     def __init__(
         self, epochs_per_increase: int = 5, start: float = 0.05, increase: float = 0.1, end: float = 0.75
     ) -> None:
-        if epochs_per_increase < 1:
-            raise UserError(f"epochs_per_increase must be a number of epochs >= 1, got {epochs_per_increase}")
-        for name, rate in {"start": start, "increase": increase, "end": end}.items():
-            if not 0.0 <= rate <= 1.0:
-                raise UserError(f"window drop rate '{name}' must lie in [0, 1], got {rate}")
+        check_curriculum(epochs_per_increase, start=start, increase=increase, end=end)
         self.epochs_per_increase = epochs_per_increase
         self.start, self.increase, self.end = start, increase, end
 

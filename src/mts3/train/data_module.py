@@ -10,10 +10,8 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mts3.errors import UserError
+from mts3.train.options import check_option
 from mts3.train.randomness import generator
-
-MOST_SEQUENCES = 2**31 - 1  # in a batch; one larger than the data is one batch
-MOST_WORKERS = 1024
 
 
 class EpochSampler(Sampler[int]):
@@ -23,7 +21,7 @@ class EpochSampler(Sampler[int]):
         n: Number of sequences.
         seed: The run's seed.
         rank, world_size: Which share of each epoch is ours. Shares are equally long: up to `world_size` - 1 sequences
-            are seen again in an epoch.
+            come twice in an epoch.
     """
 
     def __init__(self, n: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
@@ -67,14 +65,8 @@ class SequenceDataModule(LightningDataModule):
         self, train: Dataset, validation: Dataset, batch_size: int = 32, seed: int = 0, num_workers: int = 0
     ) -> None:
         super().__init__()
-        if not 1 <= batch_size <= MOST_SEQUENCES:
-            raise UserError(
-                f"train.batch_size must be a number of sequences from 1 to {MOST_SEQUENCES}, got {batch_size}"
-            )
-        if not 0 <= num_workers <= MOST_WORKERS:
-            raise UserError(
-                f"train.num_workers must be a number of processes from 0 to {MOST_WORKERS}, got {num_workers}"
-            )
+        check_option("batch_size", batch_size)
+        check_option("num_workers", num_workers)
         for name, split in {"training": train, "validation": validation}.items():
             if _length(split) == 0:
                 raise UserError(f"the {name} split holds no sequence; give more data or other split fractions")

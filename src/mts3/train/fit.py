@@ -20,13 +20,14 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.utils.data import Dataset
 
 from mts3.errors import UserError, unknown_name
-from mts3.models import Linear, Persistence
 from mts3.train.checkpoint import check_checkpoint
 from mts3.train.closed_form import fit_closed_form
 from mts3.train.curriculum import WindowDropCurriculum
 from mts3.train.data_module import SequenceDataModule
 from mts3.train.divergence import TrainingDiverged
 from mts3.train.module import TrainingModule
+from mts3.train.objective import Objective, negative_log_likelihood
+from mts3.train.options import TrainingOptions
 from mts3.train.progress import TrainingProgress
 from mts3.train.quiet import quiet
 from mts3.train.result import FitResult
@@ -51,25 +52,12 @@ def fit(
     validation: Dataset,
     run_dir: str | Path,
     *,
-    context_len: int,
-    window_len: int,
-    seed: int = 0,
-    batch_size: int = 32,
-    learning_rate: float = 3e-3,
-    schedule: str = "cosine",
-    weight_decay: float = 0.0,
-    step_drop_rate: float = 0.15,
-    window_drop_rate: float = 0.75,
-    forecast_rate: float = 0.5,
-    average_decay: float = 0.98,
-    recompute: bool = False,
-    curriculum_epochs: int = 1,
-    patience: int | None = None,
-    num_workers: int = 0,
     resume: bool = False,
     loggers: Iterable[Logger] = (),
     trainer: Mapping[str, Any] | None = None,
     callbacks: Iterable[Callback] = (),
+    objective: Objective = negative_log_likelihood,
+    **options: Any,
 ) -> FitResult:
     """Train `model` in place and keep its best weights in `run_dir`.
 
@@ -83,49 +71,32 @@ def fit(
         model: Any `mts3.models.WorldModel`, its `normalizer` set.
         train, validation: `mts3.data.SequenceDataset` of the two splits.
         run_dir: The run folder; made if it does not exist.
-        context_len: Steps observed in validation, the rest is scored.
-        window_len: Steps of the windows that training drops together.
-        seed: Order of the batches and the masks. The same seed gives the same result.
-        batch_size: Sequences a step and a device.
-        learning_rate, schedule, weight_decay, step_drop_rate, forecast_rate, average_decay, recompute: See
-            `TrainingModule`.
-        window_drop_rate: What the probability of dropping a whole window grows to, from 0.05 by 0.1.
-        curriculum_epochs: Epochs between two increases of it.
-        patience: Stop after this many epochs without a better validation CRPS; None never.
-        num_workers: Loader processes.
         resume: Continue from `run_dir`/last.ckpt.
         loggers: Lightning loggers, see `build_loggers`.
         trainer: Arguments of `lightning.Trainer`, as in {"max_epochs": 50, "devices": 1}.
         callbacks: More Lightning callbacks, called before ours.
+        objective: What is made small, (prediction, batch) -> scalar; validation scores the CRPS whatever it is.
+        **options: Of `TrainingOptions`: context_len and window_len, and what of the others is not as it stands there.
     Raises:
         UserError: if an argument is out of range, there is nothing to resume, or the disk is full.
         TrainingDiverged: if the loss or a gradient becomes NaN or infinite.
     """
     folder = RunFolder(Path(run_dir))
-    module = TrainingModule(
-        model,
-        context_len,
-        window_len,
-        seed,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        weight_decay=weight_decay,
-        step_drop_rate=step_drop_rate,
-        forecast_rate=forecast_rate,
-        average_decay=average_decay,
-        recompute=recompute,
-    )
-    data = SequenceDataModule(train, validation, batch_size, seed, num_workers)
-    _check_context(validation, context_len)
-    if isinstance(model, (Linear, Persistence)):
-        return fit_closed_form(model, train, validation, folder.path, context_len)
+    chosen = TrainingOptions(**options)
+    module = TrainingModule(model, chosen, objective)
+    data = SequenceDataModule(train, validation, chosen.batch_size, chosen.seed, chosen.num_workers)
+    _check_context(validation, chosen.context_len)
+    if model.fitted_in_closed_form:
+        return fit_closed_form(model, train, validation, folder.path, chosen.context_len)  # pyright: ignore[reportArgumentType]
     if resume:
         check_checkpoint(folder, module)
-    ours: list[Callback] = [*callbacks, WindowDropCurriculum(curriculum_epochs, end=window_drop_rate), folder]
-    if patience is not None:
-        if patience < 1:
-            raise UserError(f"train.patience must be a number of epochs >= 1 or null, got {patience}")
-        ours.append(EarlyStopping("val_crps", patience=patience, check_finite=False))
+    ours: list[Callback] = [
+        *callbacks,
+        WindowDropCurriculum(chosen.curriculum_epochs, end=chosen.window_drop_rate),
+        folder,
+    ]
+    if chosen.patience is not None:
+        ours.append(EarlyStopping("val_crps", patience=chosen.patience, check_finite=False))
     with quiet(), subnormals_flushed():
         lightning = _build_trainer(dict(trainer or {}), ours, list(loggers), folder.path)
         try:

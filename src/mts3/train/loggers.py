@@ -9,28 +9,33 @@ from typing import Any
 
 from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
-from mts3.errors import UserError, unknown_name
+from mts3.errors import UserError
+from mts3.registry import Registry
+from mts3.run_layout import LOGS
 
-
-def _tensorboard(run_dir: Path, version: int) -> Logger:
-    return TensorBoardLogger(run_dir, name="logs", version=version)
-
-
-def _wandb(run_dir: Path, version: int, **options: Any) -> Logger:
-    return WandbLogger(save_dir=run_dir, name=run_dir.name, **options)
-
-
-def _mlflow(run_dir: Path, version: int, **options: Any) -> Logger:
-    return MLFlowLogger(run_name=run_dir.name, **options)
-
-
-LOGGERS: dict[str, Callable[..., Logger] | None] = {
-    "csv": None,
-    "tensorboard": _tensorboard,
-    "wandb": _wandb,
-    "mlflow": _mlflow,
-}
+LOGGERS: Registry[Callable[..., list[Logger]]] = Registry("logger")
+"""(run folder, version, options of Lightning's logger) -> what writes beside the CSV file."""
 _EXTRA = {"wandb", "mlflow"}  # packages of the same name
+
+
+@LOGGERS.register("csv")
+def _csv(run_dir: Path, version: int) -> list[Logger]:
+    return []
+
+
+@LOGGERS.register("tensorboard")
+def _tensorboard(run_dir: Path, version: int) -> list[Logger]:
+    return [TensorBoardLogger(run_dir, name=LOGS, version=version)]
+
+
+@LOGGERS.register("wandb")
+def _wandb(run_dir: Path, version: int, **options: Any) -> list[Logger]:
+    return [WandbLogger(save_dir=run_dir, name=run_dir.name, **options)]
+
+
+@LOGGERS.register("mlflow")
+def _mlflow(run_dir: Path, version: int, **options: Any) -> list[Logger]:
+    return [MLFlowLogger(run_name=run_dir.name, **options)]
 
 
 def build_loggers(name: str, run_dir: Path, **options: Any) -> list[Logger]:
@@ -43,16 +48,12 @@ def build_loggers(name: str, run_dir: Path, **options: Any) -> list[Logger]:
     Raises:
         UserError: if the name is unknown, its package is not installed or it refuses an option.
     """
-    if name not in LOGGERS:
-        raise unknown_name("logger", name, LOGGERS)
+    build = LOGGERS[name]
     if name in _EXTRA and importlib.util.find_spec(name) is None:
         raise UserError(f'logger={name} needs the package {name}: pip install "mts3[track]"')
-    csv = CSVLogger(run_dir, name="logs")
-    build = LOGGERS[name]
-    if build is None:
-        return [csv]
+    csv = CSVLogger(run_dir, name=LOGS)
     try:
-        return [csv, build(run_dir, csv.version, **options)]
+        return [csv, *build(run_dir, csv.version, **options)]
     except Exception as error:  # each tracker has its own kinds for a wrong option or an address it cannot use
         reason = " ".join(str(error).split())
         raise UserError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,28 +13,28 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from mts3.data.masks import context_mask, forecast_mask, imputation_mask
-from mts3.errors import UserError, unknown_name
-from mts3.metrics import LikelihoodSums, nll
+from mts3.data.forecast import forecast, given
+from mts3.data.masks import forecast_mask, imputation_mask
+from mts3.errors import UserError
+from mts3.metrics import LikelihoodSums
 from mts3.models.segments import observe_in_segments, predict_in_segments
 from mts3.train.averaging import Average
 from mts3.train.divergence import check_finite
+from mts3.train.objective import Objective, negative_log_likelihood
+from mts3.train.options import TrainingOptions
 from mts3.train.randomness import generator
 from mts3.types import Bool, Tensor
 
 if TYPE_CHECKING:
     from mts3.models import WorldModel
 
-SCHEDULES = ("constant", "cosine")
-
 
 class TrainingModule(LightningModule):
     """Trains a model to predict the next observation through gaps.
 
-    Loss: the Gaussian negative log-likelihood of obs[t+1] under the belief pred[t], summed over observed dims, mean
-    over steps and batch; the same of the reward is added where the model tells one. The input loses single steps
-    (`step_drop_rate`) and whole windows (`window_drop_rate`, set by `WindowDropCurriculum`), drawn per sequence, and a
-    share of the sequences (`forecast_rate`) is hidden from some window on; targets lose nothing but NaN.
+    The input loses single steps (`step_drop_rate`) and whole windows (`window_drop_rate`, set by
+    `WindowDropCurriculum`), drawn per sequence, and a share of the sequences (`forecast_rate`) is hidden from some
+    window on; targets lose nothing but NaN.
 
     `averaged` follows the model as an exponential moving average of its weights: smoother, better calibrated, and
     the one that is validated and kept. Validation hides everything after the context, always the same way, and
@@ -42,70 +44,32 @@ class TrainingModule(LightningModule):
 
     Args:
         model: Any `mts3.models.WorldModel`.
-        context_len: Steps observed in validation.
-        window_len: Steps of the windows that are dropped together.
-        seed: The run's seed; the masks of a step depend on it and the step alone.
-        learning_rate: Of AdamW.
-        weight_decay: Of AdamW, on the weight matrices of the networks; biases and what the Gaussian inference
-            learns (transitions, noise) do not decay.
-        schedule: "constant", or "cosine" from `learning_rate` to 0 over the whole training.
-        step_drop_rate: Probability of hiding a single step.
-        forecast_rate: Share of sequences hidden from some window to the end; 0 trains as the papers do.
-        average_decay: Of the moving average, in [0, 1); 0 keeps the weights as they are.
-        recompute: Compute activations again in the backward pass in place of keeping them, segment by segment: memory
-            grows with the square root of the sequence length, a step takes about 1.4 times as long. The same training.
-    Raises:
-        UserError: if a value lies outside its range.
+        options: The masks of a step depend on its seed and the step alone.
+        objective: What is made small, (prediction, batch) -> scalar.
     """
 
     def __init__(
-        self,
-        model: WorldModel,
-        context_len: int,
-        window_len: int,
-        seed: int = 0,
-        learning_rate: float = 3e-3,
-        schedule: str = "cosine",
-        weight_decay: float = 0.0,
-        step_drop_rate: float = 0.15,
-        forecast_rate: float = 0.5,
-        average_decay: float = 0.98,
-        recompute: bool = False,
+        self, model: WorldModel, options: TrainingOptions, objective: Objective = negative_log_likelihood
     ) -> None:
         super().__init__()
-        if schedule not in SCHEDULES:
-            raise unknown_name("train.schedule", schedule, SCHEDULES)
-        if not 0.0 < learning_rate < math.inf:
-            raise UserError(f"train.learning_rate must be a number above 0, got {learning_rate}")
-        if not 0.0 <= weight_decay < math.inf:
-            raise UserError(f"train.weight_decay must be a number >= 0, got {weight_decay}")
-        for name, rate in {"step_drop_rate": step_drop_rate, "average_decay": average_decay}.items():
-            if not 0.0 <= rate < 1.0:
-                raise UserError(f"train.{name} must lie in [0, 1), got {rate}")
-        if not 0.0 <= forecast_rate <= 1.0:
-            raise UserError(f"train.forecast_rate must lie in [0, 1], got {forecast_rate}")
-        self.model = model
-        self.averaged = Average(model, average_decay)
+        self.model, self.options, self.objective = model, options, objective
+        self.averaged = Average(model, options.average_decay)
         self.window_drop_rate = 0.0
-        self._context_len, self._window_len, self._seed = context_len, window_len, seed
-        self._learning_rate, self._schedule, self._weight_decay = learning_rate, schedule, weight_decay
-        self._step_drop_rate, self._forecast_rate = step_drop_rate, forecast_rate
-        self._recompute = recompute
         self._hidden: LikelihoodSums | None = None
+
+    def loss(self, batch: Mapping[str, Tensor], visible: Bool[Tensor, "B T"] | None = None) -> Tensor:
+        """The objective of one batch, of which the steps in `visible` may be looked at; None: all of them."""
+        inputs = given(batch["obs"], batch["actions"], visible)
+        if self.options.recompute:
+            return self.objective(observe_in_segments(self.model, *inputs, recompute=True)[0], batch)
+        return self.objective(self.model(*inputs), batch)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """The loss of one batch."""
-        obs, target = batch["obs"][:, :-1], batch["obs"][:, 1:]
-        shown = self._training_mask(obs.shape[0], obs.shape[1]).to(obs.device)
-        given = obs, batch["actions"], ~obs.isnan() & shown[..., None]
-        pred = observe_in_segments(self.model, *given, recompute=True)[0] if self._recompute else self.model(*given)
-        loss = nll(pred, target)
-        if pred.reward is not None:
-            if "reward" not in batch:
-                raise UserError("the model tells a reward and the data hold none: build it with reward=False")
-            loss = loss + nll(pred.reward, batch["reward"])
+        size, steps = batch["actions"].shape[:2]
+        loss = self.loss(batch, self._training_mask(size, steps).to(batch["obs"].device))
         check_finite("loss", loss, self.current_epoch + 1, batch_idx + 1)
-        self.log("train_nll", loss, on_step=True, on_epoch=True, batch_size=obs.shape[0], sync_dist=True)
+        self.log("train_nll", loss, on_step=True, on_epoch=True, batch_size=size, sync_dist=True)
         return loss
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
@@ -114,10 +78,11 @@ class TrainingModule(LightningModule):
         self.averaged.update_parameters(self.model)
 
     def _training_mask(self, batch_size: int, steps: int) -> Bool[Tensor, "B T"]:
-        position = self.trainer.fit_loop.epoch_loop.total_batch_idx
-        g = generator(self._seed, "masks", position, self.global_rank)
-        gaps = imputation_mask(batch_size, steps, self._window_len, self.window_drop_rate, self._step_drop_rate, g)
-        return gaps & forecast_mask(batch_size, steps, self._window_len, self._forecast_rate, g)
+        options, position = self.options, self.trainer.fit_loop.epoch_loop.total_batch_idx
+        shape = batch_size, steps, options.window_len
+        g = generator(options.seed, "masks", position, self.global_rank)
+        gaps = imputation_mask(*shape, self.window_drop_rate, options.step_drop_rate, g)
+        return gaps & forecast_mask(*shape, options.forecast_rate, g)
 
     def on_validation_epoch_start(self) -> None:
         """Start the sums afresh."""
@@ -125,14 +90,11 @@ class TrainingModule(LightningModule):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Add one batch to the scores of the hidden part."""
-        obs, target = batch["obs"][:, :-1], batch["obs"][:, 1:]
-        shown = context_mask(obs.shape[1], self._context_len).to(obs.device)
-        mask = ~obs.isnan() & shown[:, None]
-        pred = predict_in_segments(self.averaged.module, obs, batch["actions"], mask)
-        hidden = slice(self._context_len - 1, None)  # pred[t] is about obs[t + 1]
+        predict = partial(predict_in_segments, self.averaged.module)
+        pred, target = forecast(predict, batch["obs"], batch["actions"], self.options.context_len)
         if self._hidden is None:
-            self._hidden = LikelihoodSums(*target[:, hidden].shape[1:], levels=())
-        self._hidden.add(pred.steps(hidden), target[:, hidden])
+            self._hidden = LikelihoodSums(*target.shape[1:], levels=())
+        self._hidden.add(pred, target)
 
     def on_validation_epoch_end(self) -> None:
         """Log `val_crps`, `val_nrmse` and `val_nll`."""
@@ -162,12 +124,12 @@ class TrainingModule(LightningModule):
         others = [p for p in self.model.parameters() if all(p is not d for d in decaying)]
         optimizer = AdamW(
             [
-                {"params": decaying, "weight_decay": self._weight_decay},
+                {"params": decaying, "weight_decay": self.options.weight_decay},
                 {"params": others, "weight_decay": 0.0},
             ],
-            lr=self._learning_rate,
+            lr=self.options.learning_rate,
         )
-        if self._schedule == "constant":
+        if self.options.schedule == "constant":
             return optimizer
         steps = self.trainer.estimated_stepping_batches
         if math.isinf(steps):

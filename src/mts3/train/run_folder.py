@@ -13,9 +13,9 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from mts3.files import write_aside
+from mts3.run_layout import LAST
 from mts3.train.module import TrainingModule
 
-LAST = "last.ckpt"
 SECONDS_BETWEEN_SAVES = 300.0
 _STATE: dict[str, tuple[tuple[type, ...], float]] = {
     "best_val_crps": ((float, int), -math.inf),
@@ -78,7 +78,7 @@ class RunFolder(Callback):
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after a whole epoch; one cut short would be taken for whole."""
+        """Save after a whole epoch; one cut short would pass for whole."""
         if trainer.fit_loop.epoch_loop.batch_progress.current.ready == trainer.num_training_batches:
             self._save(trainer)
 

@@ -10,14 +10,26 @@ from typing import Any
 
 import yaml
 
+from mts3.cli.data_action import ACTIONS, name_and_options
+from mts3.cli.verb import Verb
 from mts3.data import load_dataset, names_a_set
 from mts3.data.check import Checked, check_dataset, check_file
+from mts3.data.columns import KEYS
 from mts3.data.findings import KINDS, Finding
 from mts3.errors import UserError
 
+_USAGE = "check NAME|FILE [output=PICTURE.png] [window_len=STEPS] [obs=[x,y] .. as of import]"
+_ABOUT = """\
+what is wrong with a recording, in plain words: irregular times, gaps, stuck sensors, outliers, ...; and a
+picture of it (default NAME-check.png)"""
 # Lines a kind of flaw; the picture and the count tell of the rest.
 SHOWN = 8
 SHOWN_SPANS = 3
+
+
+def run(arguments: list[str]) -> None:
+    """Check a set or file."""
+    check(*name_and_options("check takes one name or file", arguments, ("output", "window_len", *KEYS)))
 
 
 def check(name: str, options: dict[str, Any]) -> None:
@@ -104,3 +116,6 @@ def _window_len(name: str, given: Any) -> int:
     preset = presets / f"{name}.yaml"
     text = (preset if preset.is_file() else presets / "file.yaml").read_text(encoding="utf-8")
     return int(yaml.safe_load(text)["window_len"])
+
+
+ACTIONS.register("check")(Verb(4, _ABOUT, lambda: _USAGE, run))

@@ -7,11 +7,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mts3.cli.data_action import ACTIONS, split_options
+from mts3.cli.data_summary import print_summary
+from mts3.cli.verb import Verb
 from mts3.data import Dataset
 from mts3.errors import UserError
 
-OPTIONS = ("env", "policy", "episodes", "steps", "seed", "output", "sample_time", "flatten")
-"""What may follow as KEY=VALUE; env and output must."""
+_USAGE = """\
+record env=ID output=FILE.npz [policy=random] [episodes=N] [steps=N] [seed=N] [flatten=true]
+                 [sample_time=SECONDS]"""
+_ABOUT = """\
+let a policy (random, zero, or MODULE:FUNCTION of yours) run in a gymnasium environment. flatten=true lays
+out Dict and Tuple spaces, channel by channel; sample_time gives seconds per step where the environment has
+no clock (a guess is said)"""
+_OPTIONS = ("env", "policy", "episodes", "steps", "seed", "output", "sample_time", "flatten")
+
+
+def run(arguments: list[str]) -> None:
+    """Record, and say what was recorded."""
+    names, options = split_options(arguments, _OPTIONS)
+    if names:
+        raise UserError(f"record takes no name, got '{names[0]}'; see mts3 data --help")
+    print_summary(record_data(options))
+    print(f"file: {options['output']}")
 
 
 def record_data(options: Mapping[str, Any]) -> Dataset:
@@ -48,3 +66,6 @@ def _whole(key: str, given: Any) -> int:
     if not str(given).isdecimal():
         raise UserError(f"{key}={given} is no whole number")
     return int(given)
+
+
+ACTIONS.register("record")(Verb(6, _ABOUT, lambda: _USAGE, run))
