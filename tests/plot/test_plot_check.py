@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from mts3.data import Dataset, Trajectory
-from mts3.data.check import Checked, check_dataset, find_flaws
-from mts3.data.findings import KINDS
-from mts3.data.raw import RawRecording, RawTrajectory
+from mts3.data.quality.check import Checked, check_dataset, find_flaws
+from mts3.data.quality.findings import KINDS
+from mts3.data.rows.raw import RawRecording, RawTrajectory
 from mts3.errors import UserError
 from mts3.plot import style
 from mts3.plot.check import COLOURS, OPACITY, _line, plot_check

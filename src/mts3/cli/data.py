@@ -23,9 +23,9 @@ from mts3.data import (
     load_with_notes,
     names_a_set,
 )
-from mts3.data.cache import cached
-from mts3.data.columns import KEYS
-from mts3.data.generators import GENERATED
+from mts3.data.rows.columns import KEYS
+from mts3.data.sets.cache import cached
+from mts3.data.sets.generators import GENERATED
 from mts3.errors import UserError, unknown_name
 from mts3.files import write_aside
 

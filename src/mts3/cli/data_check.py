@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from mts3.data import load_dataset, names_a_set
-from mts3.data.check import Checked, check_dataset, check_file
-from mts3.data.findings import KINDS, Finding
+from mts3.data.quality.check import Checked, check_dataset
+from mts3.data.quality.findings import KINDS, Finding
+from mts3.data.readers.checking import check_file
 from mts3.errors import UserError
 
 # Lines a kind of flaw; the picture and the count tell of the rest.

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mts3.data.check import Checked
-from mts3.data.clock import GAP_STEPS, usual_step
-from mts3.data.findings import KINDS, Finding
-from mts3.data.raw import RawRecording, RawTrajectory
+from mts3.data.quality.check import Checked
+from mts3.data.quality.findings import KINDS, Finding
+from mts3.data.rows.clock import GAP_STEPS, usual_step
+from mts3.data.rows.raw import RawRecording, RawTrajectory
 from mts3.plot import style
 from mts3.plot.dataset import thin
 
@@ -54,7 +54,7 @@ def plot_check(checked: Checked, path: str | Path) -> Path:
     long recording a second column shows the first flaw of each strip from near, over the numbers of its rows.
 
     Args:
-        checked: What `mts3.data.check` found; where it found nothing, the first channels are drawn.
+        checked: What `mts3.data.quality.check` found; where it found nothing, the first channels are drawn.
         path: The picture; its ending chooses the format.
 
     Raises:

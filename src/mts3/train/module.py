@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from mts3.data.masks import context_mask, forecast_mask, imputation_mask
+from mts3.data.core.masks import context_mask, forecast_mask, imputation_mask
 from mts3.errors import UserError, unknown_name
 from mts3.metrics import GaussianSums, gaussian_nll
 from mts3.models.segments import observe_in_segments, predict_in_segments

@@ -10,13 +10,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from mts3.data.codes import Codes, notes
-from mts3.data.columns import Columns
-from mts3.data.readers import csv, hdf5, lerobot, minari, npz, parquet, pickled
-from mts3.data.readers.elsewhere import MISTAKEN, conversion, refuse_archive, refuse_folder, refuse_json, refuse_sign
-from mts3.data.readers.reading import Reading
-from mts3.data.repair import mask_with_notes, without_codes
-from mts3.data.trajectory import Dataset
+from mts3.data.core.trajectory import Dataset
+from mts3.data.quality.repair import mask_with_notes, without_codes
+from mts3.data.readers.formats import csv, hdf5, lerobot, minari, npz, parquet, pickled
+from mts3.data.readers.other_formats import (
+    MISTAKEN,
+    conversion,
+    refuse_archive,
+    refuse_folder,
+    refuse_json,
+    refuse_sign,
+)
+from mts3.data.readers.result import Reading
+from mts3.data.rows.codes import Codes, notes
+from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
 Reader = Callable[[Path, Columns], Reading]

@@ -1,0 +1,130 @@
+"""Named columns, as CSV and Parquet have them -> a data set."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from mts3.data.readers.result import Reading, listed, roles
+from mts3.data.readers.tables.long_form import refuse_long_form
+from mts3.data.readers.tables.mixed import telling_apart
+from mts3.data.readers.values.cells import cells
+from mts3.data.readers.values.numbers import Writing, numbers
+from mts3.data.readers.values.times import seconds
+from mts3.data.rows.assemble import assemble
+from mts3.data.rows.columns import Columns, require
+from mts3.data.rows.raw import RefusedRows
+from mts3.errors import UserError
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file of named columns.
+
+    Attributes:
+        names: All of them.
+        load: Reads the named columns: (R,) arrays of numbers, dates or text.
+        format: In words; after it comes how numbers are written, and then `more`.
+        more: What follows it.
+        units: The unit of each column, where the file says so.
+        notes: What its reader left out.
+        writing: How its text is written.
+    """
+
+    names: Sequence[str]
+    load: Callable[[list[str]], Mapping[str, np.ndarray]]
+    format: str
+    more: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    writing: Writing = field(default_factory=Writing)
+
+
+def table_reading(path: Path, table: Table, columns: Columns) -> Reading:
+    """The data set in a table.
+
+    Args:
+        path: For names and errors.
+        table: The columns.
+        columns: The user's mapping.
+
+    Raises:
+        UserError: for a column that is missing, not numeric or can be read in two ways, a table of one row a sensor,
+            and for all that `assemble` refuses.
+    """
+    repeated = next((name for name, count in Counter(table.names).items() if count > 1), None)
+    if repeated is not None:
+        raise UserError(f"{path} has two columns '{repeated}'; name each column differently")
+    obs_names, action_names = columns.channels(table.names, str(path))
+    others = [name for name in (columns.reward, *columns.time, columns.trajectory) if name is not None]
+    for name in others:
+        require(name, table.names, str(path))
+    refuse_long_form(path, table.names, table.load, obs_names, columns)
+    wanted = dict.fromkeys([*obs_names, *action_names, *others])
+    data = table.load(list(wanted))
+    channels = (*obs_names, *action_names, *(() if columns.reward is None else (columns.reward,)))
+    found = numbers(data, tuple(dict.fromkeys(channels)), columns.time, columns, path, table.writing)
+    rows = len(data[obs_names[0]])
+
+    def block(names: tuple[str, ...]) -> np.ndarray:
+        out = np.empty((rows, len(names)), dtype=np.float64)
+        for i, name in enumerate(names):
+            out[:, i] = found.values[name]
+        return out
+
+    unused = [name for name in table.names if name not in wanted]
+    left_out = ((f"not used: {listed(unused)}",) if unused else ()) + table.notes + found.notes
+    times = None
+    if columns.time:
+        times = seconds([found.times[name] for name in columns.time], columns, path, table.units)
+    by = columns.trajectory
+    try:
+        dataset, notes = assemble(
+            path,
+            block(obs_names),
+            block(action_names),
+            obs_names,
+            action_names,
+            columns,
+            ids=None if by is None else _ids(data[by], by, path, table.writing),
+            times=times,
+            reward=None if columns.reward is None else found.values[columns.reward],
+        )
+    except RefusedRows as error:
+        apart = None if times is None or by is not None else telling_apart(times.seconds, unused, table.load)
+        hint = (
+            f"; or is it several trajectories? With trajectory={apart} the times of each are regular" if apart else ""
+        )
+        raise RefusedRows(f"{error}{hint}", error.recording, (*left_out, *error.notes)) from error
+    if table.units:
+        dataset = replace(
+            dataset,
+            obs_units=tuple(table.units.get(name, "") for name in obs_names),
+            action_units=tuple(table.units.get(name, "") for name in action_names),
+        )
+    return Reading(
+        dataset,
+        table.format + found.format + table.more,
+        roles(obs_names, action_names, columns.reward, columns.time, columns.trajectory),
+        (*left_out, *notes),
+    )
+
+
+def _ids(values: np.ndarray, name: str, path: Path, writing: Writing) -> np.ndarray:
+    """(R,) text that tells trajectories apart.
+
+    Raises:
+        UserError: for a row without one.
+    """
+    ids = values.astype(np.str_) if values.dtype.kind in "fiub" else cells(values, "", name, path)
+    if (ids == "").any() or (values.dtype.kind == "f" and np.isnan(values).any()):
+        row = int(np.argmax((ids == "") | (ids == "nan")))
+        raise UserError(
+            f"column '{name}' of {path}{writing.line(row)} is empty in data row {row + 1}; expected what tells "
+            "trajectories apart in every row"
+        )
+    return ids

@@ -1,0 +1,171 @@
+"""Decimal and thousands marks of numbers written as text: which sign is which, a column at a time, then in the file.
+
+1.234.567,89 and 1,234.5 say it themselves, and so do 0,5 and 21,75: what groups thousands stands before exactly three
+digits and never after a zero. 1,013 may be either, and is read as what the rest of its column says, or else the rest
+of the file, or else not at all.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mts3.data.readers.values.cells import is_number
+from mts3.data.rows.columns import Columns
+from mts3.errors import UserError
+
+OTHER = {".": ",", ",": "."}
+# What a user's sign for thousands stands for: a space also for the unbreakable, the thin and the narrow one.
+SIGNS = {".": ".", ",": ",", " ": " \u00a0\u2009\u202f", "'": "'\u2019", "_": "_"}
+PLURALS = {".": "points", ",": "commas", " ": "spaces", "'": "apostrophes", "_": "underscores"}
+OPEN = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}(?:\1\d{3})+")
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How the numbers of a column are written: their decimal mark, and all signs that may group thousands."""
+
+    decimal: str
+    thousands: str
+
+    @classmethod
+    def of(cls, decimal: str, thousands: str | None = None) -> Marks:
+        """`thousands` None: whatever can group beside this decimal mark."""
+        signs = SIGNS.values() if thousands is None else (SIGNS[thousands],)
+        return cls(decimal, "".join(signs).replace(decimal, ""))
+
+    def ungrouped(self, cell: str) -> float | None:
+        """The number in a cell that groups nothing, or None. Without a search, for it sees most cells."""
+        if self.decimal == ",":
+            if "." in cell:
+                return None
+            cell = cell.replace(",", ".")
+        try:
+            return float(cell)
+        except ValueError:
+            return None
+
+    def grouped(self, cell: str) -> tuple[float, str] | None:
+        """The number in a cell that groups its thousands, and the sign it does so by; or None."""
+        found = _pattern(self.decimal, self.thousands).fullmatch(cell)
+        if found is None or not found["by"]:
+            return None
+        sign = next(sign for sign, same in SIGNS.items() if found["by"] in same)
+        return float(cell.replace(found["by"], "").replace(self.decimal, ".")), sign
+
+
+def recognised(
+    texts: Mapping[str, Iterable[str]],
+    rest: Callable[[], Iterable[Iterable[str]]],
+    columns: Columns,
+    path: Path,
+    points_usual: bool,
+) -> dict[str, Marks]:
+    """How the numbers in each column are written.
+
+    Args:
+        texts: The cells of each column, without blanks around them.
+        rest: Those of the other columns of the file; asked where `texts` do not settle it.
+        columns: The user's mapping; its decimal and thousands are obeyed.
+        path: For errors.
+        points_usual: Whether a point is the decimal mark where nothing is said, as between commas.
+
+    Raises:
+        UserError: for a column that can be read in two ways.
+    """
+    decimal = columns.decimal or OTHER.get(columns.thousands or "")
+    if decimal is not None:
+        return dict.fromkeys(texts, Marks.of(decimal, columns.thousands))
+    found = {name: _Seen.of(cells) for name, cells in texts.items()}
+    said = {seen.decimal for seen in found.values()} - {None}
+    if not said and any(seen.unsettled(points_usual) for seen in found.values()):
+        said = {_Seen.of(cells).decimal for cells in rest()} - {None}
+    of_file = said.pop() if len(said) == 1 else None
+    marks: dict[str, Marks] = {}
+    for name, seen in found.items():
+        if of_file is None and seen.unsettled(points_usual):
+            raise _two_ways(seen.open, name, path)
+        marks[name] = Marks.of(seen.decimal or (of_file if seen.open else None) or ".", columns.thousands)
+    return marks
+
+
+def is_written_number(cell: str) -> bool:
+    """Whether a cell is a number in any way of writing it."""
+    return is_number(cell) or any(number.fullmatch(cell) for number in _NUMBERS.values())
+
+
+def words(decimals: Collection[str], thousands: Collection[str]) -> str:
+    """What is said of the signs that were met, as in " and decimal commas and points for thousands"."""
+    commas = " and decimal commas" if "," in decimals else ""
+    return commas + "".join(f" and {PLURALS[sign]} for thousands" for sign in SIGNS if sign in thousands)
+
+
+@dataclass
+class _Seen:
+    """What a column shows of its marks.
+
+    Attributes:
+        decimal: Its decimal mark, where a cell tells it; what contradicts that cell is found when it is read.
+        open: By mark, the first cell that leaves it open.
+        everywhere: Whether no number goes without a mark, as where all are written with three decimals.
+    """
+
+    decimal: str | None = None
+    open: dict[str, str] = field(default_factory=dict)
+    everywhere: bool = True
+
+    @classmethod
+    def of(cls, cells: Iterable[str]) -> _Seen:
+        """From its cells, up to the first one that tells."""
+        seen = cls()
+        for cell in cells:
+            if "." not in cell and "," not in cell:
+                seen.everywhere = seen.everywhere and not is_number(cell)
+            elif found := OPEN.fullmatch(cell):
+                seen.open.setdefault(found[1], cell)
+            else:
+                seen.decimal = _shown(cell)
+                if seen.decimal is not None:
+                    break
+        return seen
+
+    def unsettled(self, points_usual: bool) -> bool:
+        """Whether the column alone may be read in two ways."""
+        return self.decimal is None and (
+            "," in self.open or ("." in self.open and not points_usual and not self.everywhere)
+        )
+
+
+def _shown(cell: str) -> str | None:
+    """The decimal mark that a number shows; what groups cannot be one."""
+    if found := GROUPED.fullmatch(cell):
+        return OTHER[found[1]]
+    for mark, number in _NUMBERS.items():
+        if mark in cell and number.fullmatch(cell):
+            return mark
+    return None
+
+
+def _two_ways(cells: Mapping[str, str], name: str, path: Path) -> UserError:
+    mark = "," if "," in cells else "."
+    cell, sign = cells[mark], PLURALS[mark].removesuffix("s")
+    return UserError(
+        f"column '{name}' of {path} has '{cell}', which is {float(cell.replace(mark, '.')):.6g} with a decimal {sign} "
+        f"and {float(cell.replace(mark, '')):.6g} with a {sign} for thousands, and nothing in the file tells which: "
+        f'say decimal="{mark}" or thousands="{mark}" (mts3 train: data.columns.decimal="{mark}")'
+    )
+
+
+@functools.cache
+def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
+    """A number: digits, in groups or not, and a decimal part."""
+    mark = re.escape(decimal)
+    groups = rf"[1-9]\d{{0,2}}(?P<by>[{re.escape(thousands)}])\d{{3}}(?:(?P=by)\d{{3}})*"
+    return re.compile(rf"[+-]?(?:(?:\d+|{groups})(?:{mark}\d*)?|{mark}\d+)(?:[eE][+-]?\d+)?")
+
+
+_NUMBERS = {mark: _pattern(mark, Marks.of(mark).thousands) for mark in OTHER}
