@@ -11,7 +11,7 @@ from mts3.data.quality.check import check_dataset, find_flaws
 from mts3.data.quality.findings import KINDS
 from mts3.data.quality.repair import mask_flaws
 from mts3.data.readers.checking import check_file
-from mts3.data.rows.raw import RawRecording, RawTrajectory, Written
+from mts3.data.rows.raw import RawDataset, RawTrajectory, Written
 from mts3.data.sets.load import load_with_notes
 from mts3.data.sets.pam import _find
 from mts3.errors import UserError
@@ -229,7 +229,7 @@ def _recording(obs, actions=None, times=None, names=None):
         RawTrajectory(f"t{i}", o, a, None if times is None else np.asarray(times[i], dtype=float))
         for i, (o, a) in enumerate(zip(obs, actions, strict=True))
     )
-    return RawRecording("toy", raw, tuple(names or (f"x{i}" for i in range(obs[0].shape[1]))), ("u",))
+    return RawDataset("toy", raw, tuple(names or (f"x{i}" for i in range(obs[0].shape[1]))), ("u",))
 
 
 def _kinds(recording):
@@ -256,7 +256,7 @@ def test_flawed_times():
 def _timed(times, **written):
     rows = np.random.default_rng(0).normal(size=(len(times), 2)).astype(np.float32)
     raw = RawTrajectory("t0", rows[:, :1], rows[:, 1:], np.asarray(times, float), written=Written(**written))
-    return find_flaws(RawRecording("toy", (raw,), ("x0",), ("u",)), window_len=1)
+    return find_flaws(RawDataset("toy", (raw,), ("x0",), ("u",)), window_len=1)
 
 
 def test_times_that_repeat_or_jump_name_their_cause():

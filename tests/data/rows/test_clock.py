@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mts3.data.rows.clock import read_clock, tick, told_apart
+from mts3.data.rows.clock import in_distinct_digits, read_clock, tick
 from mts3.data.rows.raw import RawTrajectory, Written
 from mts3.data.rows.resample import resample
 
@@ -113,7 +113,7 @@ def test_times_of_float32_are_as_coarse_as_their_digits():
     assert read_clock(times, tick([_raw(times, Written(spacing=0.001953125))])).regular
 
 
-def test_times_are_told_apart():
-    assert told_apart(1664374975.5, 1664374975.4) == ("1664374975.5", "1664374975.4")
-    assert told_apart(1.0, 0.5) == ("1", "0.5")
-    assert len(set(told_apart(1e9, np.nextafter(1e9, 0)))) == 2
+def test_times_are_in_distinct_digits():
+    assert in_distinct_digits(1664374975.5, 1664374975.4) == ("1664374975.5", "1664374975.4")
+    assert in_distinct_digits(1.0, 0.5) == ("1", "0.5")
+    assert len(set(in_distinct_digits(1e9, np.nextafter(1e9, 0)))) == 2

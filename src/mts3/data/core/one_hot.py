@@ -21,10 +21,10 @@ def one_hot(values: ArrayLike, n: int, start: int = 0) -> np.ndarray:
     """
     given = np.asarray(values)
     choices = np.arange(start, start + n)
-    taken = given[..., None] == choices if given.dtype.kind in "iufb" else np.zeros((*given.shape, n), bool)
-    known = taken.any(-1)
+    chosen = given[..., None] == choices if given.dtype.kind in "iufb" else np.zeros((*given.shape, n), bool)
+    known = chosen.any(-1)
     if not known.all():
         raise UserError(
             f"choice {given[~known][0]!s} is none of the {n} there are; expected {start} to {start + n - 1}"
         )
-    return taken.astype(np.float32)
+    return chosen.astype(np.float32)

@@ -61,12 +61,12 @@ def float32_loses(array: Rows) -> bool:
             if first is None:
                 first = np.where(known.any(0), values[known.argmax(0), range(channels)], 0.0)
             step = np.diff(values, axis=0)
-            seen = np.isfinite(step) & (step != 0)
+            moving = np.isfinite(step) & (step != 0)
             rounding += (lost**2).sum(0)
             square += (np.where(known, values - first, 0.0) ** 2).sum(0)
-            steps += (np.where(seen, step, 0.0) ** 2).sum(0)
+            steps += (np.where(moving, step, 0.0) ** 2).sum(0)
         count += known.sum(0)
-        pairs += seen.sum(0)
+        pairs += moving.sum(0)
     moves = pairs > 0
     error = np.sqrt(rounding / np.maximum(count, 1))
     std, usual = np.sqrt(square / np.maximum(count, 1)), np.sqrt(steps / np.maximum(pairs, 1))

@@ -36,7 +36,7 @@ class Episode:
         self.over = False
 
 
-class Recording:
+class EpisodeStore:
     """Episodes in memory, and where they go.
 
     Args:

@@ -21,7 +21,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.gym.episodes import Facts, Recording
+from mts3.data.gym.episodes import EpisodeStore, Facts
 from mts3.data.gym.policies import Policy, failing_in_one_line, policy_of
 from mts3.data.gym.spaces import actions_of, observations_of
 from mts3.data.gym.step_time import StepTime
@@ -71,14 +71,14 @@ class RecordTrajectories(gymnasium.Wrapper[Any, Any, Any, Any]):
             attribution=f"recorded in {name} of gymnasium {gymnasium.__version__}",
         )
         self._step_time = StepTime(env, sample_time)
-        self._recording = Recording(facts, self._step_time, path, name)
+        self._episodes = EpisodeStore(facts, self._step_time, path, name)
         # Runs when the interpreter ends, too. The recording must not know this object, or it would never be let go.
-        weakref.finalize(self, self._recording.close)
+        weakref.finalize(self, self._episodes.close)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """As ever; an episode begins, and one that was running ends."""
         obs, info = self.env.reset(seed=seed, options=options)
-        self._recording.begin(obs)
+        self._episodes.begin(obs)
         self._step_time.look(self.env)
         return obs, info
 
@@ -89,11 +89,11 @@ class RecordTrajectories(gymnasium.Wrapper[Any, Any, Any, Any]):
             UserError: before a reset or after the end of an episode, or for a step that cannot be recorded, which
                 ends the episode.
         """
-        row = self._recording.action(action)
+        row = self._episodes.action(action)
         before = self._step_time.now()
         obs, reward, terminated, truncated, info = self.env.step(action)
         over = bool(terminated or truncated)
-        self._recording.add(row, reward, obs, over, took=self._step_time.now() - before)
+        self._episodes.add(row, reward, obs, over, took=self._step_time.now() - before)
         return obs, reward, terminated, truncated, info
 
     def close(self) -> None:
@@ -103,7 +103,7 @@ class RecordTrajectories(gymnasium.Wrapper[Any, Any, Any, Any]):
             UserError: if it cannot be written; it is then tried again when the script ends.
         """
         try:
-            self._recording.close()
+            self._episodes.close()
         finally:
             super().close()
 
@@ -113,8 +113,8 @@ class RecordTrajectories(gymnasium.Wrapper[Any, Any, Any, Any]):
         Raises:
             UserError: if no step was, or if the episodes are in a folder.
         """
-        dataset = self._recording.dataset()
-        self._recording.say_notes()
+        dataset = self._episodes.dataset()
+        self._episodes.say_notes()
         return dataset
 
 

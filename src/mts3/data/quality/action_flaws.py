@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mts3.data.quality.findings import Finding
-from mts3.data.rows.raw import RawRecording, RawTrajectory
+from mts3.data.rows.raw import RawDataset, RawTrajectory
 
 # Rows that are looked at to see when actions act, observations that are, and rows for each unknown of a regression.
 MOST_ROWS, MOST_CHANNELS, ROWS_PER_UNKNOWN = 6_000, 32, 10
@@ -25,7 +25,7 @@ FEEDBACK = 0.8
 ROUNDING = 1e-6
 
 
-def action_flaws(recording: RawRecording, codes: Sequence[Sequence[float]]) -> list[Finding]:
+def action_flaws(recording: RawDataset, codes: Sequence[Sequence[float]]) -> list[Finding]:
     """What is wrong with the actions of a recording; nothing where it has none.
 
     Args:
@@ -36,7 +36,7 @@ def action_flaws(recording: RawRecording, codes: Sequence[Sequence[float]]) -> l
     if not recording.action_names:
         return []
     known = [np.asarray(np.isfinite(t.actions).all(1)) for t in raw]
-    seen = [np.asarray((~np.isnan(t.obs)).any(1)) for t in raw]
+    observed = [np.asarray((~np.isnan(t.obs)).any(1)) for t in raw]
     found: list[Finding] = []
     if all(len(k) > 1 and not k[0] and k[1:-1].all() for k in known):
         found.append(Finding("action_first", "", "", ((0, 1),), "the others have one"))
@@ -46,7 +46,7 @@ def action_flaws(recording: RawRecording, codes: Sequence[Sequence[float]]) -> l
             if len(rows):
                 spans = tuple((int(row), int(row) + 1) for row in rows)
                 found.append(Finding("action_missing", trajectory.name, "", spans, f"{len(rows)} of {len(k)} rows"))
-    if all(len(s) > 1 and k[-1] and not s[-1] and s[:-1].all() for k, s in zip(known, seen, strict=True)):
+    if all(len(s) > 1 and k[-1] and not s[-1] and s[:-1].all() for k, s in zip(known, observed, strict=True)):
         found.append(Finding("action_extra", "", "", (), "the last row has an action and no observation"))
     late = rows_late(raw, codes)
     if late is not None:
@@ -77,17 +77,17 @@ def rows_late(trajectories: Sequence[RawTrajectory], codes: Sequence[Sequence[fl
     if whole.sum() < ROWS_PER_UNKNOWN * unknowns:
         return None
     past = np.concatenate([acting[rows - 1], acting[rows - 2]], axis=1)[whole]
-    if (_left(past, acting[rows][whole]) <= SMOOTH * acting[rows][whole].var(0)).all():
+    if (_residual_variance(past, acting[rows][whole]) <= SMOOTH * acting[rows][whole].var(0)).all():
         return None
     history, change = [h[whole] for h in history], change[whole]
-    own, *late = (_left(np.concatenate([*history, action[whole]], axis=1), change) for action in moved)
+    own, *late = (_residual_variance(np.concatenate([*history, action[whole]], axis=1), change) for action in moved)
     # Channels that stand still, or that their past explains wholly, tell nothing.
     floor = np.maximum(ROUNDING * history[0].std(0), np.finfo(np.float32).tiny) ** 2
     ratios = [np.maximum(left, floor) / np.maximum(own, floor) for left in late]
     best = int(np.argmin([ratio.min() for ratio in ratios]))
     if ratios[best].min() > CLEARLY or ratios[best].max() > 1 / CLEARLY:
         return None
-    here, previous = (_left(every[rows - lag][whole], acting[rows][whole]).mean() for lag in (0, 1))
+    here, previous = (_residual_variance(every[rows - lag][whole], acting[rows][whole]).mean() for lag in (0, 1))
     return None if here < FEEDBACK * previous else (LATE[best], float(1 / ratios[best].min()))
 
 
@@ -117,7 +117,7 @@ def _inner_rows(lengths: Sequence[int]) -> list[np.ndarray]:
     return [np.arange(end - length + LAGS - 1, end - max(LATE)) for length, end in zip(lengths, ends, strict=True)]
 
 
-def _left(given: np.ndarray, target: np.ndarray) -> np.ndarray:
+def _residual_variance(given: np.ndarray, target: np.ndarray) -> np.ndarray:
     """(channels,) the variance of the target that a linear regression on what is given leaves."""
     given, target = given - given.mean(0), target - target.mean(0)
     scale = given.std(0)

@@ -16,7 +16,7 @@ from mts3.data.quality.findings import KINDS, Finding
 from mts3.data.quality.time_flaws import span_flaws, time_flaws
 from mts3.data.rows.clock import read_clock, tick
 from mts3.data.rows.codes import written
-from mts3.data.rows.raw import RawRecording, RawTrajectory
+from mts3.data.rows.raw import RawDataset, RawTrajectory
 
 # Of data=file, where the user says nothing else.
 WINDOW_LEN = 20
@@ -43,7 +43,7 @@ class Checked:
         notes: What the reader of the file left out or took for granted.
     """
 
-    recording: RawRecording
+    recording: RawDataset
     findings: tuple[Finding, ...]
     refused: str = ""
     notes: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class Checked:
 def check_dataset(dataset: Dataset, window_len: int = WINDOW_LEN) -> Checked:
     """The flaws of a data set; of images those of their mean brightness, such as a video that stands still."""
     images = dataset.image_shape is not None
-    recording = RawRecording(
+    recording = RawDataset(
         dataset.name,
         tuple(
             RawTrajectory(t.name, np.asarray(t.obs).mean(1, keepdims=True) if images else t.obs, t.actions)
@@ -65,7 +65,7 @@ def check_dataset(dataset: Dataset, window_len: int = WINDOW_LEN) -> Checked:
     return Checked(recording, find_flaws(recording, window_len))
 
 
-def find_flaws(recording: RawRecording, window_len: int = WINDOW_LEN) -> tuple[Finding, ...]:
+def find_flaws(recording: RawDataset, window_len: int = WINDOW_LEN) -> tuple[Finding, ...]:
     """Everything found in a recording, in the order of KINDS."""
     raw = recording.trajectories
     shown = tick(raw)
@@ -102,15 +102,16 @@ def _any_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarra
         if len(rows):
             spans = tuple((int(row), int(row) + 1) for row in rows)
             found.append(Finding("infinite", trajectory.name, name, spans, f"{len(rows)} rows"))
-    seen = np.concatenate([array[np.isfinite(array)] for array in values]).astype(np.float64)
-    flickers = len(seen) > 1 and seen.std() <= FLICKER * np.abs(seen).max()
-    if flickers and len(np.unique(seen)) <= FEW:
-        found.append(Finding("constant", "", name, (), f"{seen[0]:g} throughout"))
-    elif len(seen) > 1 and values[0].dtype == np.float32:
-        step = float(np.spacing(np.abs(seen).max().astype(np.float32)))
-        if step > COARSE * seen.std():
+    observed = np.concatenate([array[np.isfinite(array)] for array in values]).astype(np.float64)
+    flickers = len(observed) > 1 and observed.std() <= FLICKER * np.abs(observed).max()
+    if flickers and len(np.unique(observed)) <= FEW:
+        found.append(Finding("constant", "", name, (), f"{observed[0]:g} throughout"))
+    elif len(observed) > 1 and values[0].dtype == np.float32:
+        step = float(np.spacing(np.abs(observed).max().astype(np.float32)))
+        if step > COARSE * observed.std():
             words = (
-                f"float32 tells values near {seen[0]:g} apart by {step:g}, and the channel moves by {seen.std():.2g}"
+                f"float32 tells values near {observed[0]:g} apart by {step:g}, and the channel moves by "
+                f"{observed.std():.2g}"
             )
             found.append(Finding("coarse", "", name, (), words))
     return found

@@ -37,8 +37,8 @@ def codes_of(channels: Sequence[Sequence[np.ndarray]]) -> list[tuple[float, ...]
 
 def _table(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Each finite value of a channel, in order, and how often it comes."""
-    seen = np.concatenate([array[np.isfinite(array)] for array in arrays]).astype(np.float64)
-    return np.unique(seen, return_counts=True)
+    observed = np.concatenate([array[np.isfinite(array)] for array in arrays]).astype(np.float64)
+    return np.unique(observed, return_counts=True)
 
 
 def _far(values: np.ndarray, counts: np.ndarray) -> list[float]:
@@ -52,9 +52,9 @@ def _far(values: np.ndarray, counts: np.ndarray) -> list[float]:
             if low >= end or not (repeated[:low].all() and repeated[end:].all()):
                 continue
             few = end - low < LEAST_VALUES and not (fill[:low].all() and fill[end:].all())
-            spread = values[end - 1] - values[low]
-            near = (low > 0 and values[low] - values[low - 1] <= spread) or (
-                high > 0 and values[end] - values[end - 1] <= spread
+            extent = values[end - 1] - values[low]
+            near = (low > 0 and values[low] - values[low - 1] <= extent) or (
+                high > 0 and values[end] - values[end - 1] <= extent
             )
             if not few and not near and low + high > len(best):
                 best = [*values[:low].tolist(), *values[end:].tolist()]

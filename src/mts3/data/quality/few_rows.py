@@ -1,4 +1,4 @@
-"""Channels whose spread a few rows make: codes for missing, as -9999, or faults of a sensor."""
+"""Channels whose variance a few rows make: codes for missing, as -9999, or faults of a sensor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mts3.data.core.resolution import FLICKER
 from mts3.data.core.stored import Rows, StoredArray
 from mts3.data.core.trajectory import Trajectory
 
-# The hundredth of the rows farthest out, or those of the largest or the smallest value, make the spread where the
+# The hundredth of the rows farthest out, or those of the largest or the smallest value, make the variance where the
 # standard deviation without them is this many times smaller: 99 % of the variance. Rain and other bursts stay below.
 FEW, RATIO = 0.01, 10.0
 # Rows of a channel that are looked at, evenly taken: a share shows in them as well.
@@ -30,7 +30,7 @@ class FewRows:
 def made_by_few_rows(
     trajectories: Sequence[Trajectory], obs_names: Sequence[str], action_names: Sequence[str]
 ) -> list[FewRows]:
-    """The channels whose spread 1 % of their rows make, or a single value at one end.
+    """The channels whose variance 1 % of their rows make, or a single value at one end.
 
     Arrays that stay in their file are left out: it would take one more pass through what is larger than memory. So are
     channels that are constant otherwise, such as a signal that is given once.

@@ -11,7 +11,7 @@ from mts3.data.core.trajectory import Dataset, Trajectory, channels_called
 from mts3.data.quality.channel_flaws import channel_flaws
 from mts3.data.rows.codes import Codes, Counts, leave_out
 from mts3.data.rows.columns import Columns
-from mts3.data.rows.raw import RawRecording, RawTrajectory, RefusedRows
+from mts3.data.rows.raw import RawDataset, RawTrajectory, RefusedRows
 from mts3.errors import UserError
 
 # Repair -> the kind of flaw it leaves out.
@@ -42,7 +42,7 @@ def without_codes(dataset: Dataset, codes: Codes) -> tuple[Dataset, Counts]:
         return replace(dataset, trajectories=trajectories), total
     except UserError as error:
         names = dataset.obs_names, dataset.action_names
-        raise RefusedRows(str(error), RawRecording(dataset.name, tuple(raw), *names, dataset.sample_time)) from error
+        raise RefusedRows(str(error), RawDataset(dataset.name, tuple(raw), *names, dataset.sample_time)) from error
 
 
 def mask_flaws(dataset: Dataset, columns: Columns) -> Dataset:
@@ -83,10 +83,10 @@ def mask_with_notes(dataset: Dataset, columns: Columns) -> tuple[Dataset, tuple[
 
 
 def _counted(before: Dataset, after: Dataset, columns: Columns) -> str:
-    seen, left = (
+    observed, kept = (
         np.sum([(~np.isnan(t.obs)).sum(0) for t in dataset.trajectories], axis=0) for dataset in (before, after)
     )
-    counts = [f"{name} {n}" for name, n in zip(before.obs_names, seen - left, strict=True) if n]
+    counts = [f"{name} {n}" for name, n in zip(before.obs_names, observed - kept, strict=True) if n]
     asked = ", ".join(repair for repair in MASKS if getattr(columns, repair))
-    total = f"{(seen - left).sum()} of {seen.sum()} observations left out"
+    total = f"{(observed - kept).sum()} of {observed.sum()} observations left out"
     return f"{asked}: {total}" + (f" ({', '.join(counts)})" if counts else "")

@@ -33,10 +33,10 @@ class Samples:
     def of(cls, values: np.ndarray) -> Samples:
         """From (T,) values, NaN or infinite = not observed."""
         rows = np.flatnonzero(np.isfinite(values))
-        seen = values[rows].astype(np.float64)
+        observed = values[rows].astype(np.float64)
         distance = np.diff(rows)
         near = distance <= NEAR_RATIO * np.median(distance) if len(distance) else np.zeros(0, dtype=bool)
-        return cls(rows, seen, np.diff(seen), near)
+        return cls(rows, observed, np.diff(observed), near)
 
     def runs(self) -> tuple[np.ndarray, np.ndarray]:
         """First sample of each run of one value, and the sample after its last."""

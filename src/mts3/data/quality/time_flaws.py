@@ -6,7 +6,7 @@ import numpy as np
 
 from mts3.data.quality.findings import Finding
 from mts3.data.rows.clock import TIME_TOLERANCE, read_clock, usual_step
-from mts3.data.rows.raw import RawRecording, RawTrajectory
+from mts3.data.rows.raw import RawDataset, RawTrajectory
 from mts3.data.rows.time_causes import Cause, cause, set_forward
 
 DAY = 86400.0
@@ -60,7 +60,7 @@ def time_flaws(trajectory: RawTrajectory, shown: float = 0.0) -> list[Finding]:
     return found
 
 
-def span_flaws(recording: RawRecording) -> list[Finding]:
+def span_flaws(recording: RawDataset) -> list[Finding]:
     """A recording that would take longer than one can: its times seem to count in something else."""
     longest = max(recording.trajectories, key=len)
     step = recording.sample_time or (1.0 if longest.times is None else usual_step(longest.times))

@@ -1,4 +1,4 @@
-"""One reader a file format, each with the same function: read(path, columns) -> Reading.
+"""One reader a file format, each with the same function: read(path, columns) -> ReadResult.
 
 Contents tell the format; the ending is asked where they do not, as in a damaged file.
 """
@@ -21,12 +21,12 @@ from mts3.data.readers.other_formats import (
     refuse_json,
     refuse_sign,
 )
-from mts3.data.readers.result import Reading
+from mts3.data.readers.result import ReadResult
 from mts3.data.rows.codes import Codes, notes
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
-Reader = Callable[[Path, Columns], Reading]
+Reader = Callable[[Path, Columns], ReadResult]
 READERS: dict[str, Reader] = {
     ".npz": npz.read,
     ".csv": csv.read,
@@ -63,7 +63,7 @@ def read_file(path: str | Path, columns: Columns) -> Dataset:
     return read_with_notes(path, columns).dataset
 
 
-def read_with_notes(path: str | Path, columns: Columns) -> Reading:
+def read_with_notes(path: str | Path, columns: Columns) -> ReadResult:
     """The same, with how it was understood.
 
     Args:
@@ -73,13 +73,13 @@ def read_with_notes(path: str | Path, columns: Columns) -> Reading:
     Raises:
         UserError: if there is no such file, it is empty, its format is unknown, or its reader refuses it.
     """
-    reading = _read(path, columns)
-    dataset, counts = without_codes(reading.dataset, Codes.of(columns.missing))
+    result = _read(path, columns)
+    dataset, counts = without_codes(result.dataset, Codes.of(columns.missing))
     dataset, masked = mask_with_notes(dataset, columns)
-    return replace(reading, dataset=dataset, notes=(*reading.notes, *notes(counts), *masked))
+    return replace(result, dataset=dataset, notes=(*result.notes, *notes(counts), *masked))
 
 
-def _read(path: str | Path, columns: Columns) -> Reading:
+def _read(path: str | Path, columns: Columns) -> ReadResult:
     if str(path).startswith(minari.PREFIX):
         return minari.read_id(str(path).removeprefix(minari.PREFIX), columns)
     path = Path(path)

@@ -28,14 +28,14 @@ def check_file(
         UserError: if the file cannot be read.
     """
     try:
-        reading = read_with_notes(path, Columns.parse(columns))
+        result = read_with_notes(path, Columns.parse(columns))
     except RefusedRows as error:
         if error.recording is None:
             raise
         return Checked(error.recording, find_flaws(error.recording, window_len), str(error), error.notes)
-    checked = check_dataset(reading.dataset, window_len)
-    unlikely = next((note for note in reading.notes if UNLIKELY in note), None)
+    checked = check_dataset(result.dataset, window_len)
+    unlikely = next((note for note in result.notes if UNLIKELY in note), None)
     if unlikely is not None:
         found = Finding("time_unit", "", "", (), unlikely)
         checked = replace(checked, findings=in_order([found, *checked.findings]))
-    return replace(checked, notes=reading.notes)
+    return replace(checked, notes=result.notes)

@@ -45,9 +45,9 @@ def import_with_notes(
     datasets: list[Dataset] = []
     said: dict[str, list[str]] = {}
     for file in files:
-        reading = read_with_notes(file, mapping)
-        datasets.append(reading.dataset)
-        said.setdefault("; ".join((reading.format, reading.roles, *reading.notes)), []).append(str(file))
+        result = read_with_notes(file, mapping)
+        datasets.append(result.dataset)
+        said.setdefault("; ".join((result.format, result.roles, *result.notes)), []).append(str(file))
     dataset = join(datasets, name=Path(output).stem)
     save_dataset(dataset, output)
     return dataset, [f"{_together(names)}: {line}" for line, names in said.items()]

@@ -16,7 +16,7 @@ LONGEST_REASON = 160
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadResult:
     """A data set and how its file was understood.
 
     Attributes:
@@ -75,7 +75,7 @@ def choose(dataset: Dataset, columns: Columns, where: str) -> Dataset:
     Raises:
         UserError: for a channel that is not there, or a mapping of what such a file says itself.
     """
-    refuse_told(columns, where)
+    refuse_self_described(columns, where)
     refuse_resampling(columns, where)
     dataset = replace(dataset, sample_time=columns.sample_time or dataset.sample_time)
     if not columns.obs and not columns.actions:
@@ -85,7 +85,7 @@ def choose(dataset: Dataset, columns: Columns, where: str) -> Dataset:
     return with_channels(dataset, obs, actions)
 
 
-def refuse_told(columns: Columns, where: str) -> None:
+def refuse_self_described(columns: Columns, where: str) -> None:
     """Refuses a mapping of what a self-describing file says itself.
 
     Raises:

@@ -14,7 +14,7 @@ from mts3.data.core.trajectory import BadValue, Dataset, Trajectory, channels_ca
 from mts3.data.rows.codes import Codes, leave_out
 from mts3.data.rows.codes import notes as code_notes
 from mts3.data.rows.columns import Columns
-from mts3.data.rows.raw import RawRecording, RawTrajectory, RefusedRows, Times, Written
+from mts3.data.rows.raw import RawDataset, RawTrajectory, RefusedRows, Times, Written
 from mts3.data.rows.resample import measured_step
 from mts3.data.rows.resample import resample as resampled
 from mts3.data.rows.row_account import merged_because, refuse_losses
@@ -84,13 +84,13 @@ def assemble(
             sample_time=step,
         )
     except UserError as error:
-        recording = RawRecording(path.stem, raw, obs_names, action_names, columns.sample_time)
+        recording = RawDataset(path.stem, raw, obs_names, action_names, columns.sample_time)
         where = "" if str(path) in str(error) else f"{path}: "
         # Those of actions are no longer rows of the file.
         moved = isinstance(error, BadValue) and error.what.startswith("actions") and columns.action_shift
         counted = f"; actions are counted after action_shift={columns.action_shift}" if moved else ""
-        taken = raw[0].written.words
-        raise RefusedRows(f"{where}{error}{counted}", recording, (*notes, taken) if taken else notes) from error
+        notes = (*notes, raw[0].written.words) if raw[0].written.words else notes
+        raise RefusedRows(f"{where}{error}{counted}", recording, notes) from error
     return dataset, (*notes, *said)
 
 
@@ -98,18 +98,18 @@ def _regular(
     raw: tuple[RawTrajectory, ...], columns: Columns, path: Path
 ) -> tuple[Sequence[RawTrajectory], float, tuple[str, ...]]:
     """Trajectories with one step from row to row, that step in seconds, and what to say about it."""
-    taken, given = raw[0].written.words, columns.sample_time
+    time_words, given = raw[0].written.words, columns.sample_time
     if not columns.resample and raw[0].times is None:
         return raw, given or 1.0, ()
     if not columns.resample:
         measured = common_step(raw, path)
         said = agreed_step(given, measured, path) if given else ()
-        return raw, given or measured, (f"{taken}, every {measured:g} s", *said) if taken else said
+        return raw, given or measured, (f"{time_words}, every {measured:g} s", *said) if time_words else said
     measured = measured_step(raw)
     pieces, step, account = resampled(raw, given or measured, columns.max_gap)
     refuse_losses(account, raw, measured, given, columns.max_gap)
     counted = f"resampled, a row every {step:g} s: {account.words()}{merged_because(raw)}"
-    return pieces, step, (f"{taken}, every {measured:g} s", counted) if taken else (counted,)
+    return pieces, step, (f"{time_words}, every {measured:g} s", counted) if time_words else (counted,)
 
 
 def one_row_note(count: int) -> str:

@@ -98,7 +98,7 @@ def usual_step(times: np.ndarray) -> float:
     return float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
 
 
-def told_apart(first: float, second: float) -> tuple[str, str]:
+def in_distinct_digits(first: float, second: float) -> tuple[str, str]:
     """Two different times as text, with as many digits as it takes to see how far they are apart, at least six."""
     digits = math.log10(max(abs(first), abs(second)) / abs(first - second)) + 3
     return f"{first:.{min(17, max(6, math.ceil(digits)))}g}", f"{second:.{min(17, max(6, math.ceil(digits)))}g}"
@@ -122,13 +122,13 @@ def _line(times: np.ndarray, near: np.ndarray, usual: float) -> tuple[float, flo
     row, seconds = row - np.repeat(row[starts], length), seconds - np.repeat(seconds[starts], length)
     row -= np.repeat(np.add.reduceat(row, starts) / length, length)
     seconds -= np.repeat(np.add.reduceat(seconds, starts) / length, length)
-    spread_of_rows = float(row @ row)
-    slope = float(row @ seconds) / spread_of_rows
+    squares_of_rows = float(row @ row)
+    slope = float(row @ seconds) / squares_of_rows
     off = seconds - slope * row
     apart = float((np.maximum.reduceat(off, starts) - np.minimum.reduceat(off, starts)).max())
     jitter = float(np.abs(np.diff(times)[near] - slope).max())
     # Twice what an error of every row, as large as this, moves the slope by.
-    known_to = 0.6 * jitter / math.sqrt(spread_of_rows)
+    known_to = 0.6 * jitter / math.sqrt(squares_of_rows)
     return _simplest(slope - known_to, slope + known_to), apart
 
 

@@ -148,10 +148,10 @@ class Columns:
         return self._apart(obs, self._expanded(self.actions, available, where, obs), where)
 
     def _expanded(
-        self, patterns: Sequence[str], available: Sequence[str], where: str, taken: Collection[str]
+        self, patterns: Sequence[str], available: Sequence[str], where: str, excluded: Collection[str]
     ) -> tuple[str, ...]:
-        """The names that are meant; those of time, trajectory and reward, and `taken` ones, are in no pattern."""
-        others = {*self.time, self.trajectory, self.reward, *taken}
+        """The names that are meant; those of time, trajectory and reward, and `excluded` ones, are in no pattern."""
+        others = {*self.time, self.trajectory, self.reward, *excluded}
         names: list[str] = []
         for pattern in patterns:
             if pattern in available or "*" not in pattern:
@@ -170,16 +170,16 @@ class Columns:
         """Both, if no column has two roles."""
         roles = {"an observation": obs, "an action": actions, "the time": self.time}
         roles |= {"the reward": (self.reward,), "the trajectory": (self.trajectory,)}
-        seen: dict[str, str] = {}
+        named: dict[str, str] = {}
         for role, names in roles.items():
             for name in names:
-                if name is not None and name in seen:
+                if name is not None and name in named:
                     raise UserError(
-                        f"column '{name}' of {where} is named as {seen[name]} and as {role}; expected one of them: a "
+                        f"column '{name}' of {where} is named as {named[name]} and as {role}; expected one of them: a "
                         "model that acts on what it predicts knows the answer"
                     )
                 if name is not None:
-                    seen[name] = role
+                    named[name] = role
         return obs, actions
 
 

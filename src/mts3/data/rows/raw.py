@@ -75,7 +75,7 @@ class RawTrajectory:
 
 
 @dataclass(frozen=True)
-class RawRecording:
+class RawDataset:
     """All trajectories of a file or a data set.
 
     Attributes:
@@ -95,7 +95,7 @@ class RawRecording:
 class RefusedRows(UserError):
     """A file was read, but its rows make no data set. It carries them, so that they can be looked at, and the notes."""
 
-    def __init__(self, message: str, recording: RawRecording | None = None, notes: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, recording: RawDataset | None = None, notes: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.recording = recording
         self.notes = notes

@@ -148,13 +148,13 @@ def _on_grid(trajectory: RawTrajectory, place: np.ndarray, rows: slice, name: st
     reward = None if trajectory.reward is None else _summed(trajectory.reward[rows], point, count)[start:]
     piece = RawTrajectory(name, obs[start:], actions[start:], reward=reward)
     kept = point >= start
-    taken = len(np.unique(point[kept]))
+    points = len(np.unique(point[kept]))
     return piece, Account(
         rows=len(point),
         points=count - start,
-        merged=int(kept.sum()) - taken,
+        merged=int(kept.sum()) - points,
         dropped=int((dropped & kept).sum()),
-        filled=count - start - taken,
+        filled=count - start - points,
         unknown=int((~kept).sum()),
     )
 

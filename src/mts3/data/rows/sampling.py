@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.rows.clock import TIME_TOLERANCE, read_clock, tick, told_apart
+from mts3.data.rows.clock import TIME_TOLERANCE, in_distinct_digits, read_clock, tick
 from mts3.data.rows.raw import RawTrajectory
 from mts3.data.rows.time_causes import cause, set_forward
 from mts3.errors import UserError
@@ -110,7 +110,7 @@ def ordered_times(trajectory: RawTrajectory) -> np.ndarray:
     if len(back):
         row = int(back[0]) + 1
         why = cause(trajectory)
-        first, second = told_apart(times[row - 1], times[row])
+        first, second = in_distinct_digits(times[row - 1], times[row])
         raise UserError(
             f"{where}: the time goes from {first} to {second}{_unit(trajectory)} at data row {row + 1}; "
             + (

@@ -69,8 +69,8 @@ def load_with_notes(
     if name in (None, FILE):
         if path is None or path == "":
             raise UserError(f"which data? Name a set (data={', data='.join(DATASETS)}) or give a file (data.path=FILE)")
-        reading = read_with_notes(path, Columns.parse(columns))
-        return reading.dataset, reading.notes
+        result = read_with_notes(path, Columns.parse(columns))
+        return result.dataset, result.notes
     mapping = Columns.parse(columns)
     if any(getattr(mapping, key) for key in KEYS if key not in MASKS):
         raise UserError(f"data set '{name}' has its own columns; a column mapping goes with data=file data.path=FILE")

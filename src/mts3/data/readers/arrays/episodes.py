@@ -11,7 +11,7 @@ import numpy as np
 from mts3.data.core.alignment import align
 from mts3.data.core.stored import Rows, flat
 from mts3.data.core.trajectory import Dataset, Trajectory, channels_called
-from mts3.data.readers.result import Reading, choose, incomplete, roles
+from mts3.data.readers.result import ReadResult, choose, incomplete, roles
 from mts3.data.rows.assemble import one_row_note
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
@@ -34,14 +34,14 @@ class Episode:
     reward: Rows | None
 
 
-def episodes_reading(
+def read_episodes(
     path: Path,
     episodes: Iterable[Episode],
     columns: Columns,
     kind: str,
     notes: tuple[str, ...] = (),
     counts: tuple[object, object] = (None, None),
-) -> Reading:
+) -> ReadResult:
     """The data set of some episodes; those of one observation hold no step and are left out.
 
     Args:
@@ -86,8 +86,8 @@ def episodes_reading(
     notes = (*notes, *incomplete("the set itself", ("episodes", found, counts[0]), ("steps", steps, counts[1])))
     if short:
         notes = (*notes, one_row_note(short))
-    taken = roles(dataset.obs_names, dataset.action_names, "rewards" if dataset.has_reward else None)
-    return Reading(dataset, kind, taken, notes)
+    understood = roles(dataset.obs_names, dataset.action_names, "rewards" if dataset.has_reward else None)
+    return ReadResult(dataset, kind, understood, notes)
 
 
 def _listed(keys: tuple[list[str], list[str]]) -> str:

@@ -86,12 +86,12 @@ def all_shapes(group: Any) -> dict[str, tuple[int, ...]]:
     import h5py
 
     found: dict[str, tuple[int, ...]] = {}
-    seen: set[Any] = set()
+    visited: set[Any] = set()
 
     def visit(node: Any, prefix: str, depth: int) -> None:
-        if node in seen:  # a group may hold itself
+        if node in visited:  # a group may hold itself
             return
-        seen.add(node)
+        visited.add(node)
         for part in node:
             held = node[part] if isinstance(node.get(part, getlink=True), h5py.HardLink) else None
             if isinstance(held, h5py.Group) and depth < DEEPEST:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mts3.data.core.stored import Rows
-from mts3.data.readers.arrays.episodes import Episode, episodes_reading
+from mts3.data.readers.arrays.episodes import Episode, read_episodes
 from mts3.data.readers.arrays.hdf5_checks import child, is_number, leaves, read_all
 from mts3.data.readers.arrays.minari_spaces import Description, Parts, described, plain_name
-from mts3.data.readers.result import Reading, listed
+from mts3.data.readers.result import ReadResult, listed
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -50,18 +50,18 @@ def is_robomimic(file: Any) -> bool:
     return demos and any(map(DEMO.fullmatch, file[DEMOS]))
 
 
-def read_minari(file: Any, path: Path, columns: Columns) -> Reading:
+def read_minari(file: Any, path: Path, columns: Columns) -> ReadResult:
     """Groups of observations (T+1, ..), actions and rewards; metadata.json beside the file says what they are.
 
     Raises:
-        UserError: for no numbers among the observations, and what `episodes_reading` refuses.
+        UserError: for no numbers among the observations, and what `read_episodes` refuses.
     """
     said = described(path.parent if path.name == MAIN_FILE else path, file.attrs)
     episodes, notes = _episodes(file, path, EPISODE, ("observations", "obs"), said)
-    return episodes_reading(path, episodes, columns, "Minari HDF5", (*notes, *said.spaces_notes()), said.counts)
+    return read_episodes(path, episodes, columns, "Minari HDF5", (*notes, *said.spaces_notes()), said.counts)
 
 
-def read_robomimic(file: Any, path: Path, columns: Columns) -> Reading:
+def read_robomimic(file: Any, path: Path, columns: Columns) -> ReadResult:
     """Demonstrations of robomimic and robosuite: obs/KEY (T, ..), actions (T, ..) and rewards.
 
     Raises:
@@ -80,7 +80,7 @@ def read_robomimic(file: Any, path: Path, columns: Columns) -> Reading:
         notes = (*notes, f"env_args says {rate:g} steps a second")
     if "mask" in file:
         notes = (*notes, f"not used, lists of demonstrations: {listed([f'mask/{name}' for name in file['mask']])}")
-    return episodes_reading(path, episodes, columns, "robomimic HDF5", notes, (None, demos.attrs.get("total")))
+    return read_episodes(path, episodes, columns, "robomimic HDF5", notes, (None, demos.attrs.get("total")))
 
 
 def _episodes(

@@ -14,7 +14,7 @@ from mts3.data.core.resolution import as_floats
 from mts3.data.core.stored import Rows, hold_last
 from mts3.data.core.trajectory import Dataset, Trajectory, channels_called
 from mts3.data.readers.arrays.ends import ends_note, episode_ids, marks_notes
-from mts3.data.readers.result import Reading, listed, refuse_marks, refuse_resampling, roles
+from mts3.data.readers.result import ReadResult, listed, refuse_marks, refuse_resampling, roles
 from mts3.data.readers.values.times import seconds
 from mts3.data.rows.assemble import assemble
 from mts3.data.rows.columns import EXAMPLE, Columns
@@ -37,14 +37,14 @@ def wanted_arrays(available: Mapping[str, object], columns: Columns) -> tuple[tu
     )
 
 
-def arrays_reading(
+def read_arrays(
     arrays: Mapping[str, Rows],
     columns: Columns,
     path: Path,
     kind: str,
     shapes: Mapping[str, tuple[int, ...]],
     units: Mapping[str, str] | None = None,
-) -> Reading:
+) -> ReadResult:
     """Arrays of a user: (T, O) or (T,), or (N, T, O) for N trajectories of one length.
 
     Actions may have a row less than the observations, or one more: actions[t] acts between obs[t] and obs[t+1], so that
@@ -86,13 +86,13 @@ def arrays_reading(
     dataset = replace(
         dataset, obs_units=_units(arrays, obs_keys, units), action_units=_units(arrays, action_keys, units)
     )
-    taken = roles(obs_keys, action_keys, columns.reward, columns.time, columns.trajectory)
+    understood = roles(obs_keys, action_keys, columns.reward, columns.time, columns.trajectory)
     longer = (LONGER,) if surplus > 0 and columns.action_shift <= 0 else ()
     unused = {n: shape for n, shape in shapes.items() if n not in (*obs_keys, *action_keys, *others, *ends)}
     left = (f"not used: {listed(list(unused))}",) if unused else ()
     one = obs.ndim == 2 and columns.trajectory is None and not ends
-    return Reading(
-        dataset, kind, taken, (*longer, *wide, *notes, *left, *(marks_notes(unused, len(obs)) if one else ()))
+    return ReadResult(
+        dataset, kind, understood, (*longer, *wide, *notes, *left, *(marks_notes(unused, len(obs)) if one else ()))
     )
 
 

@@ -75,22 +75,22 @@ class _Stack:
             place = argument if isinstance(argument, int) else len(self._memo)
             self._memo[place] = self._parts[-1] if self._parts else 0
             return
-        taken = self._taken(opcode)
+        popped = self._popped(opcode)
         if name in KEYED:
-            self.looked_at += sum(taken[:: KEYED[name]])
+            self.looked_at += sum(popped[:: KEYED[name]])
         elif name == "SETITEM":
-            self.looked_at += sum(taken[1:2])
+            self.looked_at += sum(popped[1:2])
         made = [MARK if kind is pickletools.markobject else 0 for kind in opcode.stack_after]
         if name in TUPLES:
             # Beyond the bound it does not matter how many.
-            made = [min(sum(taken) + len(taken), MOST_PARTS + 1)]
+            made = [min(sum(popped) + len(popped), MOST_PARTS + 1)]
         elif name in GETS and isinstance(argument, int):
             made = [self._memo.get(argument, 0)]
         elif name == "DUP":
-            made = taken * 2
+            made = popped * 2
         self._parts += made
 
-    def _taken(self, opcode: pickletools.OpcodeInfo) -> list[int]:
+    def _popped(self, opcode: pickletools.OpcodeInfo) -> list[int]:
         """Takes what an instruction takes; of one that takes all down to a mark, what lies above the mark."""
         above: list[int] = []
         fixed = opcode.stack_before
@@ -101,5 +101,5 @@ class _Stack:
             self._parts = self._parts[: len(self._parts) - len(fixed)]
             return above[::-1]
         start = max(0, len(self._parts) - len(fixed))
-        taken, self._parts = self._parts[start:], self._parts[:start]
-        return taken
+        popped, self._parts = self._parts[start:], self._parts[:start]
+        return popped

@@ -10,7 +10,7 @@ import numpy as np
 from mts3.data.core.alignment import align
 from mts3.data.core.stored import Rows
 from mts3.data.core.trajectory import Dataset, Trajectory, as_float32
-from mts3.data.readers.result import Reading, refuse_resampling, refuse_told, roles
+from mts3.data.readers.result import ReadResult, refuse_resampling, refuse_self_described, roles
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -19,7 +19,7 @@ PRESPLIT_KEYS = ("train_obs", "train_act", "test_obs", "test_act")
 SAME = 1e-3
 
 
-def presplit_reading(arrays: Mapping[str, Rows], path: Path, kind: str, columns: Columns) -> Reading:
+def read_presplit(arrays: Mapping[str, Rows], path: Path, kind: str, columns: Columns) -> ReadResult:
     """The sequences of both parts; those of the test part are named in `test_names`.
 
     Args:
@@ -35,7 +35,7 @@ def presplit_reading(arrays: Mapping[str, Rows], path: Path, kind: str, columns:
     Raises:
         UserError: if the shapes do not fit, or for a mapping of what such a file says itself.
     """
-    refuse_told(columns, str(path))
+    refuse_self_described(columns, str(path))
     refuse_resampling(columns, str(path))
     trajectories: list[Trajectory] = []
     notes: list[str] = []
@@ -63,7 +63,7 @@ def presplit_reading(arrays: Mapping[str, Rows], path: Path, kind: str, columns:
     )
     units = "in physical units again" if "normalizer/observations/mean" in arrays else "no normalizer: units as stored"
     dataset = align(dataset, columns.action_shift)
-    return Reading(dataset, kind, roles(("train_obs", "test_obs"), ("train_act", "test_act")), (units, *notes))
+    return ReadResult(dataset, kind, roles(("train_obs", "test_obs"), ("train_act", "test_act")), (units, *notes))
 
 
 def _with_last_target(obs: Rows, arrays: Mapping[str, Rows], part: str, path: Path) -> tuple[Rows, str]:

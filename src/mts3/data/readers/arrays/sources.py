@@ -37,7 +37,7 @@ class NpzSource:
             first += index * math.prod(self.shape[axis + 1 :])
         shape = (stop - start, *self.shape[axes + 1 :])
         count = math.prod(shape)
-        with _reading(self.where):
+        with _readable(self.where):
             flat = np.fromfile(self.path, self.dtype, count, offset=self.offset + first * self.dtype.itemsize)
         if len(flat) < count:
             raise UserError(f"{self.where} ends before row {stop}: the file changed or was cut; write it again")
@@ -79,13 +79,13 @@ class HDF5Source:
 
     def read(self, prefix: tuple[int, ...], start: int, stop: int) -> np.ndarray:
         """array[*prefix, start:stop], as values."""
-        with _reading(self.where):
+        with _readable(self.where):
             stored = self.file.dataset(self.name)[(*prefix, slice(start, stop))]
         return self.how.values(stored).astype(self.dtype, copy=False)
 
 
 @contextmanager
-def _reading(where: str) -> Iterator[None]:
+def _readable(where: str) -> Iterator[None]:
     """What a file does wrong while it is read, in one line."""
     try:
         yield

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.readers.result import Reading
+from mts3.data.readers.result import ReadResult
 from mts3.data.readers.tables.csv_rows import COMMENT, DELIMITERS, csv_rows
-from mts3.data.readers.tables.table import Table, table_reading
+from mts3.data.readers.tables.table import Table, read_table
 from mts3.data.readers.values.numbers import Writing
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
 
-def read(path: Path, columns: Columns) -> Reading:
+def read(path: Path, columns: Columns) -> ReadResult:
     """A data set from a CSV file.
 
     Raises:
@@ -48,7 +48,7 @@ def read(path: Path, columns: Columns) -> Reading:
         rows.notes,
         Writing(rest, rows.delimiter == ",", rows.line),
     )
-    return table_reading(path, table, columns)
+    return read_table(path, table, columns)
 
 
 def is_table(start: bytes) -> bool:

@@ -11,19 +11,19 @@ import numpy as np
 
 from mts3.data.core.stored import flat, row_chunks
 from mts3.data.readers.arrays.ends import ENDS, ends_beside
-from mts3.data.readers.arrays.episodes import Episode, episodes_reading
+from mts3.data.readers.arrays.episodes import Episode, read_episodes
 from mts3.data.readers.arrays.hdf5_checks import all_shapes, child, read_all
 from mts3.data.readers.arrays.hdf5_episodes import is_minari, is_robomimic, read_minari, read_robomimic
 from mts3.data.readers.arrays.hdf5_values import time_unit, unit
-from mts3.data.readers.arrays.named import arrays_reading, wanted_arrays
-from mts3.data.readers.result import Reading, listed, reason
+from mts3.data.readers.arrays.named import read_arrays, wanted_arrays
+from mts3.data.readers.result import ReadResult, listed, reason
 from mts3.data.rows.columns import EXAMPLE, Columns
 from mts3.errors import UserError
 
 OBS, ACTIONS, REWARDS = "observations", "actions", "rewards"
 
 
-def read(path: Path, columns: Columns) -> Reading:
+def read(path: Path, columns: Columns) -> ReadResult:
     """A data set from an HDF5 file.
 
     D4RL: observations, actions, rewards of all episodes one after the other, which end at terminals or timeouts.
@@ -56,7 +56,7 @@ def read(path: Path, columns: Columns) -> Reading:
         ) from error
 
 
-def _arrays(file: Any, path: Path, columns: Columns) -> Reading:
+def _arrays(file: Any, path: Path, columns: Columns) -> ReadResult:
     obs, actions = wanted_arrays(file, columns)
     if not columns.obs and len(file) and "obs" not in file:
         raise UserError(f"{path} has no 'obs'; it has {listed(list(file))}; say which are what with {EXAMPLE}")
@@ -70,8 +70,8 @@ def _arrays(file: Any, path: Path, columns: Columns) -> Reading:
         counts_in = time_unit(datasets[columns.time[0]], f"'{columns.time[0]}' of {path}")
         columns = replace(columns, time_unit=counts_in)
     units = {name: unit(datasets[name]) for name in (*obs, *actions)}
-    reading = arrays_reading(arrays, columns, path, "HDF5", shapes, units)
-    return replace(reading, notes=(*notes, *reading.notes))
+    result = read_arrays(arrays, columns, path, "HDF5", shapes, units)
+    return replace(result, notes=(*notes, *result.notes))
 
 
 def _dataset(file: Any, name: str, path: Path) -> Any:
@@ -83,7 +83,7 @@ def _dataset(file: Any, name: str, path: Path) -> Any:
     return found
 
 
-def _d4rl(file: Any, path: Path, columns: Columns) -> Reading:
+def _d4rl(file: Any, path: Path, columns: Columns) -> ReadResult:
     names = [OBS, ACTIONS, *(name for name in (REWARDS, *ENDS) if name in file)]
     arrays, said = read_all({name: _dataset(file, name, path) for name in names}, path)
     rows = arrays[OBS].shape[0] if arrays[OBS].ndim == 2 else -1
@@ -109,4 +109,4 @@ def _d4rl(file: Any, path: Path, columns: Columns) -> Reading:
             obs, actions = arrays[OBS][start:stop], arrays[ACTIONS][start:stop]
             yield Episode(f"episode_{number}", {"obs": obs}, {"action": actions}, reward)
 
-    return episodes_reading(path, episodes(), columns, "D4RL HDF5", (note, *said, *left))
+    return read_episodes(path, episodes(), columns, "D4RL HDF5", (note, *said, *left))

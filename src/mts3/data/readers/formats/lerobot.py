@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mts3.data.readers.result import Reading, listed, refuse_told, roles
+from mts3.data.readers.result import ReadResult, listed, refuse_self_described, roles
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.readers.tables.lerobot_frames import INFO, frame_times, missing_notes
 from mts3.data.rows.assemble import assemble
@@ -28,7 +28,7 @@ def is_one(folder: Path) -> bool:
     return (folder / INFO).is_file()
 
 
-def read(folder: Path, columns: Columns) -> Reading:
+def read(folder: Path, columns: Columns) -> ReadResult:
     """A data set from a LeRobot folder; images and videos are left out.
 
     Observations are observation.state, or all other observation.* of numbers where there is none, or the features that
@@ -65,11 +65,11 @@ def read(folder: Path, columns: Columns) -> Reading:
         raise (RefusedRows(f"{error}; {times.note}", error.recording, error.notes) if times.note else error) from error
     if not times.note:  # what fps says is exact
         dataset = replace(dataset, sample_time=columns.sample_time or 1.0 / fps)
-    taken = roles(obs_keys, action_keys, reward, (f"{FRAME} at {fps:g} a second",), EPISODE)
+    understood = roles(obs_keys, action_keys, reward, (f"{FRAME} at {fps:g} a second",), EPISODE)
     unlike = STAMP in features and STAMP not in rows
     clocks = [times.note] if times.note else ["timestamp is not compared: not every file has it in seconds"] * unlike
     notes = (*clocks, *missing_notes(info, episodes, frames), *said)
-    return Reading(dataset, "LeRobot", taken, (*notes, *_left_out(features, (*obs_keys, *action_keys))))
+    return ReadResult(dataset, "LeRobot", understood, (*notes, *_left_out(features, (*obs_keys, *action_keys))))
 
 
 def _rows(folder: Path, names: list[str], stamp: str | None) -> dict[str, np.ndarray]:
@@ -122,7 +122,7 @@ def _info(folder: Path) -> tuple[Mapping[str, Any], float]:
 
 def _wanted(features: Mapping[str, Any], columns: Columns, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Features of observations and of actions."""
-    refuse_told(columns, where)
+    refuse_self_described(columns, where)
     numeric = [name for name, feature in features.items() if not _is_picture(feature)]
     obs = columns.obs or tuple(name for name in numeric if name == STATE)
     obs = obs or tuple(name for name in numeric if name.startswith(OBSERVATION))
@@ -177,8 +177,8 @@ def _numbered(key: str, width: int) -> list[str]:
     return [f"{key}_{i}" for i in range(width)]
 
 
-def _left_out(features: Mapping[str, Any], taken: Sequence[str]) -> tuple[str, ...]:
+def _left_out(features: Mapping[str, Any], used: Sequence[str]) -> tuple[str, ...]:
     pictures = [name for name, feature in features.items() if _is_picture(feature)]
-    others = [name for name in features if name.startswith((OBSERVATION, ACTION)) and name not in (*taken, *pictures)]
+    others = [name for name in features if name.startswith((OBSERVATION, ACTION)) and name not in (*used, *pictures)]
     notes = [f"left out, images and videos: {listed(pictures)}"] if pictures else []
     return (*notes, f"not used: {listed(others)}") if others else tuple(notes)

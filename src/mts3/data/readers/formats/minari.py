@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from mts3.data.core.stored import Rows
-from mts3.data.readers.arrays.episodes import Episode, episodes_reading
+from mts3.data.readers.arrays.episodes import Episode, read_episodes
 from mts3.data.readers.arrays.hdf5_episodes import MAIN_FILE
 from mts3.data.readers.arrays.minari_spaces import DESCRIPTION, Description, described, plain_name
 from mts3.data.readers.formats import hdf5
-from mts3.data.readers.result import Reading, listed, reason
+from mts3.data.readers.result import ReadResult, listed, reason
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
@@ -35,7 +35,7 @@ def is_one(folder: Path) -> bool:
     return _data(folder) is not None
 
 
-def read(folder: Path, columns: Columns) -> Reading:
+def read(folder: Path, columns: Columns) -> ReadResult:
     """A data set from a Minari folder: observations (T+1, ..), actions and rewards of each episode.
 
     Observations that are dictionaries are put side by side by name; images and texts among them are left out. Minari
@@ -47,15 +47,15 @@ def read(folder: Path, columns: Columns) -> Reading:
     data = _data(folder)
     assert data is not None  # whoever calls has asked is_one
     if (data / MAIN_FILE).is_file():
-        reading = hdf5.read(data / MAIN_FILE, columns)
+        result = hdf5.read(data / MAIN_FILE, columns)
     else:
-        reading = _read_arrow(data, columns)
+        result = _read_arrow(data, columns)
     name = described(data).name or folder.resolve().name
-    dataset = replace(reading.dataset, name=name.replace("/", "_"), attribution=f"Minari data set {name}")
-    return replace(reading, dataset=dataset)
+    dataset = replace(result.dataset, name=name.replace("/", "_"), attribution=f"Minari data set {name}")
+    return replace(result, dataset=dataset)
 
 
-def read_id(identity: str, columns: Columns) -> Reading:
+def read_id(identity: str, columns: Columns) -> ReadResult:
     """The data set of a Minari id such as D4RL/door/human-v2, from Minari's folder or else its server.
 
     Raises:
@@ -107,7 +107,7 @@ def _data(folder: Path) -> Path | None:
     return None
 
 
-def _read_arrow(data: Path, columns: Columns) -> Reading:
+def _read_arrow(data: Path, columns: Columns) -> ReadResult:
     folders = sorted((f for f in data.iterdir() if f.is_dir() and f.name.isdecimal()), key=lambda f: int(f.name))
     if not folders:
         raise UserError(f"{data} holds neither {MAIN_FILE} nor episodes 0, 1, ..; download the set again")
@@ -121,7 +121,7 @@ def _read_arrow(data: Path, columns: Columns) -> Reading:
         )
     notes = (f"left out, images or text: {listed(tuple(left_out))}",) if left_out else ()
     notes = (*notes, f"not used: {listed(tuple(unused))}") if unused else notes
-    return episodes_reading(data, episodes, columns, "Minari Arrow", (*notes, *said.spaces_notes()), said.counts)
+    return read_episodes(data, episodes, columns, "Minari Arrow", (*notes, *said.spaces_notes()), said.counts)
 
 
 def _episode(folder: Path, said: Description, left_out: dict[str, None], unused: dict[str, None]) -> Episode:

@@ -16,11 +16,11 @@ import numpy as np
 from mts3.data.core.alignment import align
 from mts3.data.core.native import FORMAT_KEY, from_arrays
 from mts3.data.core.stored import LARGE, Rows, StoredArray
-from mts3.data.readers.arrays.named import arrays_reading
-from mts3.data.readers.arrays.presplit import PRESPLIT_KEYS, presplit_reading
+from mts3.data.readers.arrays.named import read_arrays
+from mts3.data.readers.arrays.presplit import PRESPLIT_KEYS, read_presplit
 from mts3.data.readers.arrays.sources import NpzSource
 from mts3.data.readers.limits import refuse_oversized
-from mts3.data.readers.result import Reading, reason, refuse_resampling, refuse_told, roles
+from mts3.data.readers.result import ReadResult, reason, refuse_resampling, refuse_self_described, roles
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -33,7 +33,7 @@ SHORT = 2**23
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def read(path: Path, columns: Columns) -> Reading:
+def read(path: Path, columns: Columns) -> ReadResult:
     """A data set from an npz file.
 
     Three layouts: our own (`core.native`); train_obs, test_obs (N, T+1, O) with train_act, test_act (N, T, A),
@@ -51,15 +51,15 @@ def read(path: Path, columns: Columns) -> Reading:
                 f"{path} is a data set of mts3 and says itself what its columns are; of the column mapping it takes "
                 "sample_time and action_shift"
             )
-        refuse_told(columns, str(path))
+        refuse_self_described(columns, str(path))
         refuse_resampling(columns, str(path))
         dataset = from_arrays(arrays, path)
         dataset = replace(dataset, sample_time=columns.sample_time or dataset.sample_time)
         dataset = align(dataset, columns.action_shift)
-        return Reading(dataset, "data set of mts3", roles(dataset.obs_names, dataset.action_names))
+        return ReadResult(dataset, "data set of mts3", roles(dataset.obs_names, dataset.action_names))
     if unmapped and all(key in arrays for key in PRESPLIT_KEYS):
-        return presplit_reading(arrays, path, "npz, split into train and test", columns)
-    return arrays_reading(arrays, columns, path, "npz", {name: array.shape for name, array in arrays.items()})
+        return read_presplit(arrays, path, "npz, split into train and test", columns)
+    return read_arrays(arrays, columns, path, "npz", {name: array.shape for name, array in arrays.items()})
 
 
 def load_arrays(path: Path) -> dict[str, Rows]:

@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from mts3.data.readers.result import Reading
+from mts3.data.readers.result import ReadResult
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
-from mts3.data.readers.tables.table import Table, table_reading
+from mts3.data.readers.tables.table import Table, read_table
 from mts3.data.readers.values.cells import refuse_long
 from mts3.data.rows.columns import ACTION_PREFIXES, OBS_PREFIXES, Columns
 from mts3.errors import UserError
 
 
-def read(path: Path, columns: Columns) -> Reading:
+def read(path: Path, columns: Columns) -> ReadResult:
     """A data set from a Parquet file; only the columns that are needed are read.
 
     Raises:
@@ -32,17 +32,17 @@ def read(path: Path, columns: Columns) -> Reading:
             path, [field.name for field in schema if _holds_numbers(field.type, pa) and _asked(field.name, columns)]
         )
         places = {name: list(parts) for name, parts in nested.items()}
-        spread = {name: values for parts in nested.values() for name, values in parts.items()}
+        channels = {name: values for parts in nested.values() for name, values in parts.items()}
         plain = [name for name in schema.names if name not in nested]
 
         def load(names: list[str]) -> dict[str, np.ndarray]:
-            wanted = [name for name in names if name not in spread]
+            wanted = [name for name in names if name not in channels]
             table = read_parquet(path, wanted) if wanted else None
-            return {name: spread[name] if table is None or name in spread else _values(table[name], name, path, pa)
+            return {name: channels[name] if table is None or name in channels else _values(table[name], name, path, pa)
                     for name in names}  # fmt: skip
 
         table = Table([name for field in schema.names for name in places.get(field, [field])], load, "Parquet")
-        return table_reading(path, table, _by_place(columns, places, plain))
+        return read_table(path, table, _by_place(columns, places, plain))
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         raise damaged(path, error) from error
 
@@ -89,10 +89,10 @@ def _nested(path: Path, names: list[str]) -> dict[str, dict[str, np.ndarray]]:
 def _by_place(columns: Columns, places: dict[str, list[str]], plain: list[str]) -> Columns:
     """The mapping with the channels of a column of lists in its place."""
 
-    def spread(names: tuple[str, ...]) -> tuple[str, ...]:
+    def expanded(names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(part for name in names for part in ([name] if name in plain else places.get(name, [name])))
 
-    return replace(columns, obs=spread(columns.obs), actions=spread(columns.actions))
+    return replace(columns, obs=expanded(columns.obs), actions=expanded(columns.actions))
 
 
 def _values(column: Any, name: str, path: Path, pa: Any) -> np.ndarray:

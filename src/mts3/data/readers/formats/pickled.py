@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from mts3.data.readers.arrays.pickle_bounds import SAFE_WAY, refuse_endless_pickle
-from mts3.data.readers.arrays.presplit import PRESPLIT_KEYS, presplit_reading
+from mts3.data.readers.arrays.presplit import PRESPLIT_KEYS, read_presplit
 from mts3.data.readers.arrays.safe_pickle import ALLOWED, as_array, load_pickle
 from mts3.data.readers.limits import refuse_oversized
-from mts3.data.readers.result import Reading, reason
+from mts3.data.readers.result import ReadResult, reason
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -23,7 +23,7 @@ KEYS = (*PRESPLIT_KEYS, "train_targets", "test_targets")
 NORMALIZERS = ("observations", "actions", "targets")
 
 
-def read(path: Path, columns: Columns) -> Reading:
+def read(path: Path, columns: Columns) -> ReadResult:
     """A dictionary of train_obs, train_act, train_targets, test_obs, test_act, test_targets (N, T, D), and normalizer.
 
     The arrays are normalized, the targets are the next observations, and normalizer holds [mean, std] for each of
@@ -32,10 +32,10 @@ def read(path: Path, columns: Columns) -> Reading:
     Raises:
         UserError: for a pickle that names anything but numpy's arrays, is damaged, or is no such dictionary.
     """
-    return _reading(load_pickle(path), path, columns, "pickled dictionary, split into train and test")
+    return _of_dictionary(load_pickle(path), path, columns, "pickled dictionary, split into train and test")
 
 
-def read_torch(path: Path, columns: Columns) -> Reading:
+def read_torch(path: Path, columns: Columns) -> ReadResult:
     """The same dictionary, of tensors or of arrays, written by torch.save.
 
     Raises:
@@ -63,10 +63,10 @@ def read_torch(path: Path, columns: Columns) -> Reading:
         raise UserError(
             f"{path} is no file of torch.save that can be read without running code ({reason(error)}); {SAFE_WAY}"
         ) from error
-    return _reading(content, path, columns, "dictionary of torch.save, split into train and test")
+    return _of_dictionary(content, path, columns, "dictionary of torch.save, split into train and test")
 
 
-def _reading(content: Any, path: Path, columns: Columns, kind: str) -> Reading:
+def _of_dictionary(content: Any, path: Path, columns: Columns, kind: str) -> ReadResult:
     if not isinstance(content, Mapping) or not all(key in content for key in PRESPLIT_KEYS):
         # A key may be a tuple in a tuple in a tuple: its text takes longer than there is time.
         keys = [str(key)[:40] for key in content if isinstance(key, str | int)] if isinstance(content, Mapping) else []
@@ -88,7 +88,7 @@ def _reading(content: Any, path: Path, columns: Columns, kind: str) -> Reading:
     # A tensor may repeat a few bytes of the file as often as it declares.
     refuse_oversized(path, sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()))
     arrays = {key: _array(value, f"'{key}' of {path}") for key, value in parts.items()}
-    return presplit_reading(arrays, path, kind, columns)
+    return read_presplit(arrays, path, kind, columns)
 
 
 def _refuse_odd(tensor: torch.Tensor, what: str) -> None:

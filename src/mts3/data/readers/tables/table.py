@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.readers.result import Reading, listed, roles
+from mts3.data.readers.result import ReadResult, listed, roles
 from mts3.data.readers.tables.long_form import refuse_long_form
-from mts3.data.readers.tables.mixed import telling_apart
+from mts3.data.readers.tables.trajectory_column import trajectory_column
 from mts3.data.readers.values.cells import cells
 from mts3.data.readers.values.numbers import Writing, numbers
 from mts3.data.readers.values.times import seconds
@@ -44,7 +44,7 @@ class Table:
     writing: Writing = field(default_factory=Writing)
 
 
-def table_reading(path: Path, table: Table, columns: Columns) -> Reading:
+def read_table(path: Path, table: Table, columns: Columns) -> ReadResult:
     """The data set in a table.
 
     Args:
@@ -95,7 +95,7 @@ def table_reading(path: Path, table: Table, columns: Columns) -> Reading:
             reward=None if columns.reward is None else found.values[columns.reward],
         )
     except RefusedRows as error:
-        apart = None if times is None or by is not None else telling_apart(times.seconds, unused, table.load)
+        apart = None if times is None or by is not None else trajectory_column(times.seconds, unused, table.load)
         hint = (
             f"; or is it several trajectories? With trajectory={apart} the times of each are regular" if apart else ""
         )
@@ -106,7 +106,7 @@ def table_reading(path: Path, table: Table, columns: Columns) -> Reading:
             obs_units=tuple(table.units.get(name, "") for name in obs_names),
             action_units=tuple(table.units.get(name, "") for name in action_names),
         )
-    return Reading(
+    return ReadResult(
         dataset,
         table.format + found.format + table.more,
         roles(obs_names, action_names, columns.reward, columns.time, columns.trajectory),

@@ -80,16 +80,16 @@ def recognised(
     decimal = columns.decimal or OTHER.get(columns.thousands or "")
     if decimal is not None:
         return dict.fromkeys(texts, Marks.of(decimal, columns.thousands))
-    found = {name: _Seen.of(cells) for name, cells in texts.items()}
-    said = {seen.decimal for seen in found.values()} - {None}
-    if not said and any(seen.unsettled(points_usual) for seen in found.values()):
-        said = {_Seen.of(cells).decimal for cells in rest()} - {None}
+    found = {name: _Evidence.of(cells) for name, cells in texts.items()}
+    said = {evidence.decimal for evidence in found.values()} - {None}
+    if not said and any(evidence.unsettled(points_usual) for evidence in found.values()):
+        said = {_Evidence.of(cells).decimal for cells in rest()} - {None}
     of_file = said.pop() if len(said) == 1 else None
     marks: dict[str, Marks] = {}
-    for name, seen in found.items():
-        if of_file is None and seen.unsettled(points_usual):
-            raise _two_ways(seen.open, name, path)
-        marks[name] = Marks.of(seen.decimal or (of_file if seen.open else None) or ".", columns.thousands)
+    for name, evidence in found.items():
+        if of_file is None and evidence.unsettled(points_usual):
+            raise _two_ways(evidence.open, name, path)
+        marks[name] = Marks.of(evidence.decimal or (of_file if evidence.open else None) or ".", columns.thousands)
     return marks
 
 
@@ -105,7 +105,7 @@ def words(decimals: Collection[str], thousands: Collection[str]) -> str:
 
 
 @dataclass
-class _Seen:
+class _Evidence:
     """What a column shows of its marks.
 
     Attributes:
@@ -119,19 +119,19 @@ class _Seen:
     everywhere: bool = True
 
     @classmethod
-    def of(cls, cells: Iterable[str]) -> _Seen:
+    def of(cls, cells: Iterable[str]) -> _Evidence:
         """From its cells, up to the first one that tells."""
-        seen = cls()
+        evidence = cls()
         for cell in cells:
             if "." not in cell and "," not in cell:
-                seen.everywhere = seen.everywhere and not is_number(cell)
+                evidence.everywhere = evidence.everywhere and not is_number(cell)
             elif found := OPEN.fullmatch(cell):
-                seen.open.setdefault(found[1], cell)
+                evidence.open.setdefault(found[1], cell)
             else:
-                seen.decimal = _shown(cell)
-                if seen.decimal is not None:
+                evidence.decimal = _shown(cell)
+                if evidence.decimal is not None:
                     break
-        return seen
+        return evidence
 
     def unsettled(self, points_usual: bool) -> bool:
         """Whether the column alone may be read in two ways."""

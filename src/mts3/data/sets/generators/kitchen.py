@@ -91,15 +91,15 @@ def _demonstrate(environment: Any, start: np.ndarray, rows: int, rng: np.random.
     planned = _draw_tasks(rng)
     posture = start[:7] + rng.uniform(-POSTURE_SPREAD, POSTURE_SPREAD, 7)
     environment.robot_env.init_qpos = np.append(np.clip(posture, *environment.model.jnt_range[:7].T), start[7:])
-    seen, _ = environment.reset(seed=int(rng.integers(2**31)))
+    observed, _ = environment.reset(seed=int(rng.integers(2**31)))
     noise = ACTION_NOISE * rng.standard_normal((rows - 1, 9))
     demonstrator = Demonstrator(environment, rng)
-    obs, actions = [seen["observation"][OBSERVED]], []
+    obs, actions = [observed["observation"][OBSERVED]], []
     for t, action in zip(range(rows - 1), demonstrator.actions(planned), strict=False):
         # Rounded before it acts: what is recorded is what acted.
         actions.append(np.clip(action + noise[t], -1.0, 1.0).astype(np.float32))
-        seen, *_ = environment.step(actions[-1])
-        obs.append(seen["observation"][OBSERVED])
+        observed, *_ = environment.step(actions[-1])
+        obs.append(observed["observation"][OBSERVED])
     return Demonstration(np.stack(obs), np.stack(actions), planned, tuple(demonstrator.done))
 
 

@@ -141,10 +141,10 @@ def shortest_path(start: Cell, end: Cell) -> list[Cell]:
 
 def _chase(environment: Any, rows: int, rng: np.random.Generator) -> Episode:
     """One episode. The reset clears all of the simulator's state, the solver's warm start too."""
-    seen, _ = environment.reset(seed=int(rng.integers(2**31)))
+    observed, _ = environment.reset(seed=int(rng.integers(2**31)))
     noise = ACTION_NOISE * rng.standard_normal((rows - 1, 2))
     way: deque[np.ndarray] = deque()
-    states, pushes, goals = [seen["observation"]], [], [seen["desired_goal"]]
+    states, pushes, goals = [observed["observation"]], [], [observed["desired_goal"]]
     for t in range(rows - 1):
         position, velocity = states[-1][:2], states[-1][2:]
         if t == 0 or (goals[-1] != goals[-2]).any():
@@ -154,9 +154,9 @@ def _chase(environment: Any, rows: int, rng: np.random.Generator) -> Episode:
         push = POSITION_GAIN * (way[0] - position) + VELOCITY_GAIN * velocity
         # Rounded before it acts: what is recorded is what acted.
         pushes.append(np.clip(np.clip(push, -1.0, 1.0) + noise[t], -1.0, 1.0).astype(np.float32))
-        seen, *_ = environment.step(pushes[-1])
-        states.append(seen["observation"])
-        goals.append(seen["desired_goal"])
+        observed, *_ = environment.step(pushes[-1])
+        states.append(observed["observation"])
+        goals.append(observed["desired_goal"])
     state = np.stack(states)
     return Episode(state[:, :2], state[:, 2:], np.stack(pushes), np.stack(goals))
 

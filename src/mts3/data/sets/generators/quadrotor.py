@@ -118,9 +118,9 @@ def simulate(numbers: range, rows: int, seed: int = 0, wind_std: np.ndarray = WI
     record: dict[str, list[np.ndarray]] = {key: [] for key in ("obs", "command", "true_obs", "wind", "set_point")}
     for t in range(rows):
         wanted = [_set_point(draws, t * SAMPLE_TIME, order) for order in range(3)]
-        seen = _measured(state, NOISE * draws.white[t, 1:])
-        command = control(seen, *wanted)
-        values = (_observed(seen), command, _observed(state), wind, wanted[0][:3])
+        measured = _measured(state, NOISE * draws.white[t, 1:])
+        command = control(measured, *wanted)
+        values = (_observed(measured), command, _observed(state), wind, wanted[0][:3])
         for key, value in zip(record, values, strict=True):
             record[key].append(value)
         state = aircraft.advance(state, command, wind, SAMPLE_TIME, SUBSTEPS)
@@ -130,18 +130,18 @@ def simulate(numbers: range, rows: int, seed: int = 0, wind_std: np.ndarray = WI
     return Episodes(**stacked, mass=draws.mass)
 
 
-def control(seen: State, wanted: np.ndarray, wanted_rate: np.ndarray, wanted_acceleration: np.ndarray) -> np.ndarray:
+def control(state: State, wanted: np.ndarray, wanted_rate: np.ndarray, wanted_acceleration: np.ndarray) -> np.ndarray:
     """Commanded thrusts (4, E) N: a geometric controller on what the sensors read.
 
     Args:
-        seen: The measured state; its thrust is not used.
+        state: The measured state; its thrust is not used.
         wanted, wanted_rate, wanted_acceleration: (4, E) set points x, y, z and yaw, and their derivatives.
     """
-    force = wanted_acceleration[:3] + POSITION_GAIN * (wanted[:3] - seen.position)
-    force += VELOCITY_GAIN * (wanted_rate[:3] - seen.velocity)
+    force = wanted_acceleration[:3] + POSITION_GAIN * (wanted[:3] - state.position)
+    force += VELOCITY_GAIN * (wanted_rate[:3] - state.velocity)
     force[2] += GRAVITY
     force *= ASSUMED_MASS
-    axes = axes_of(seen.attitude)
+    axes = axes_of(state.attitude)
     up = unit(force)
     yaw = wanted[3]
     left = unit(cross(up, np.stack([np.cos(yaw), np.sin(yaw), np.zeros_like(yaw)])))
@@ -150,8 +150,8 @@ def control(seen: State, wanted: np.ndarray, wanted_rate: np.ndarray, wanted_acc
     turns = [cross(axis, target) for axis, target in zip(axes, goal, strict=True)]
     missing = 0.5 * (turns[0] + turns[1] + turns[2])
     missing = np.stack([dot(axis, missing) for axis in axes])
-    rate = seen.rate - np.stack([axes[0][2], axes[1][2], axes[2][2]]) * wanted_rate[3]
-    torque = INERTIA * (TURN_GAIN * missing - RATE_GAIN * rate) + cross(seen.rate, INERTIA * seen.rate)
+    rate = state.rate - np.stack([axes[0][2], axes[1][2], axes[2][2]]) * wanted_rate[3]
+    torque = INERTIA * (TURN_GAIN * missing - RATE_GAIN * rate) + cross(state.rate, INERTIA * state.rate)
     return thrusts_for(dot(force, axes[2]), torque)
 
 

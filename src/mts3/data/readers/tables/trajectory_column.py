@@ -11,7 +11,7 @@ from mts3.data.rows.clock import read_clock
 MOST_TRAJECTORIES = 10_000
 
 
-def telling_apart(
+def trajectory_column(
     times: np.ndarray, unused: Sequence[str], load: Callable[[list[str]], Mapping[str, np.ndarray]]
 ) -> str | None:
     """The first unused column whose values part the rows into trajectories of regular times; None for none.
