@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from mts3.data import Columns, Dataset, load_dataset, split
-from mts3.data.readers import READERS, read_with_notes
+from mts3.data.readers import read_with_notes
+from mts3.data.readers.formats import ENDINGS
 from mts3.errors import UserError
 
 N, T, OBS, ACT = 3, 7, 2, 1
@@ -441,4 +442,4 @@ def test_a_missing_library_is_one_line(tmp_path, monkeypatch, module, name):
 
 
 def test_every_ending_has_a_reader():
-    assert {".npz", ".csv", ".parquet", ".hdf5", ".h5", ".pkl", ".pt"} <= set(READERS)
+    assert {".npz", ".csv", ".parquet", ".hdf5", ".h5", ".pkl", ".pt"} <= set(ENDINGS)

@@ -28,7 +28,7 @@ CANARY = "canary"
 GIB = 2**30
 READ_ALL = """
 import json, resource, sys
-from mts3.data.readers import read_file
+from mts3.data.readers import read_with_notes as read_file
 from mts3.data import Columns
 from mts3.errors import UserError
 import h5py, pyarrow.parquet

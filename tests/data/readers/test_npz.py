@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from mts3.data import Dataset, load_dataset, save_dataset, split
-from mts3.data.readers import npz, read_with_notes
+from mts3.data.readers import read_with_notes
+from mts3.data.readers.formats import npz
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 

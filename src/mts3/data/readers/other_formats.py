@@ -94,22 +94,25 @@ def refuse_folder(path: Path) -> None:
         raise _refused(path, f"folders of {library} are not read here", CONVERTERS[ending])
 
 
-def refuse_json(path: Path, start: bytes) -> None:
-    """Nothing for a file that does not start as JSON does: its commas look like those of a table.
+def refuse_contents(path: Path, start: bytes) -> None:
+    """Nothing for a file whose contents pass for no other format.
 
     Raises:
-        UserError: for one that does.
+        UserError: for JSON, an archive of an office program, or one that holds other files alone.
     """
+    if start.startswith(b"PK\x03\x04"):
+        _refuse_archive(path)
+    else:
+        _refuse_json(path, start)
+
+
+def _refuse_json(path: Path, start: bytes) -> None:
+    """The commas of JSON look like those of a table."""
     if start.lstrip().startswith((b'{"', b'[{"')):
         raise _refused(path, "it is JSON, which is not read here", JSON if start.startswith(b"{") else WHOLE_JSON)
 
 
-def refuse_archive(path: Path) -> None:
-    """Nothing for an archive with arrays in it, and for one that cannot be opened.
-
-    Raises:
-        UserError: for one of an office program, or one that holds other files alone.
-    """
+def _refuse_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()

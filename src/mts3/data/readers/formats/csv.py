@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mts3.data.readers.formats import reads_files
 from mts3.data.readers.result import ReadResult
 from mts3.data.readers.tables.csv_rows import COMMENT, DELIMITERS, csv_rows
 from mts3.data.readers.tables.table import Table, read_table
@@ -19,6 +20,18 @@ from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
 
+def _is_table(path: Path, start: bytes) -> bool:
+    """Whether a file that starts like this is a table of text: two lines with as many delimiters."""
+    try:
+        lines = start.decode("utf-8-sig", errors="strict" if len(start) < 4096 else "ignore").splitlines()
+    except UnicodeDecodeError:
+        return False
+    lines = [line for line in lines if line and not line.startswith(COMMENT)][:2]
+    return len(lines) == 2 and any(lines[0].count(sign) == lines[1].count(sign) > 0 for sign in DELIMITERS)
+
+
+@reads_files(".csv", holds=_is_table, place=2)
+@reads_files(".tsv", ".txt")
 def read(path: Path, columns: Columns) -> ReadResult:
     """A data set from a CSV file.
 
@@ -49,16 +62,6 @@ def read(path: Path, columns: Columns) -> ReadResult:
         Writing(rest, rows.delimiter == ",", rows.line),
     )
     return read_table(path, table, columns)
-
-
-def is_table(start: bytes) -> bool:
-    """Whether a file that starts like this is a table of text: two lines with as many delimiters."""
-    try:
-        lines = start.decode("utf-8-sig", errors="strict" if len(start) < 4096 else "ignore").splitlines()
-    except UnicodeDecodeError:
-        return False
-    lines = [line for line in lines if line and not line.startswith(COMMENT)][:2]
-    return len(lines) == 2 and any(lines[0].count(sign) == lines[1].count(sign) > 0 for sign in DELIMITERS)
 
 
 def _text(path: Path) -> tuple[str, str]:

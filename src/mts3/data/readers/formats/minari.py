@@ -16,7 +16,7 @@ from mts3.data.core.stored import Rows
 from mts3.data.readers.arrays.episodes import Episode, read_episodes
 from mts3.data.readers.arrays.hdf5_episodes import MAIN_FILE
 from mts3.data.readers.arrays.minari_spaces import DESCRIPTION, Description, described, plain_name
-from mts3.data.readers.formats import hdf5
+from mts3.data.readers.formats import hdf5, reads_folders, reads_ids
 from mts3.data.readers.result import ReadResult, listed, reason
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.rows.columns import Columns
@@ -30,11 +30,12 @@ PARTS = ("observations", "actions", "rewards")
 KNOWN = ("terminations", "truncations", "episode_id")
 
 
-def is_one(folder: Path) -> bool:
+def _is_one(folder: Path) -> bool:
     """Whether a folder is a Minari data set, or the folder data of one."""
     return _data(folder) is not None
 
 
+@reads_folders(_is_one, f"a Minari data set data/{DESCRIPTION}")
 def read(folder: Path, columns: Columns) -> ReadResult:
     """A data set from a Minari folder: observations (T+1, ..), actions and rewards of each episode.
 
@@ -45,7 +46,7 @@ def read(folder: Path, columns: Columns) -> ReadResult:
         UserError: without h5py or pyarrow, for a folder that is incomplete or damaged, or with no numbers in it.
     """
     data = _data(folder)
-    assert data is not None  # whoever calls has asked is_one
+    assert data is not None  # whoever calls has asked _is_one
     if (data / MAIN_FILE).is_file():
         result = hdf5.read(data / MAIN_FILE, columns)
     else:
@@ -55,6 +56,12 @@ def read(folder: Path, columns: Columns) -> ReadResult:
     return replace(result, dataset=dataset)
 
 
+def _hint(text: str) -> str:
+    """What to add to "there is no file" where the file's name could be an id."""
+    return f"; for the Minari data set of that id say {PREFIX}{text}" if ID.fullmatch(text) else ""
+
+
+@reads_ids(PREFIX, _hint)
 def read_id(identity: str, columns: Columns) -> ReadResult:
     """The data set of a Minari id such as D4RL/door/human-v2, from Minari's folder or else its server.
 
@@ -64,14 +71,9 @@ def read_id(identity: str, columns: Columns) -> ReadResult:
     if not ID.fullmatch(identity):
         raise UserError(f"{PREFIX}{identity} is no Minari id; expected one such as {PREFIX}D4RL/door/human-v2")
     folder = _root() / identity
-    if not is_one(folder):
+    if not _is_one(folder):
         _download(identity, folder)
     return read(folder, columns)
-
-
-def hint(text: str) -> str:
-    """What to add to "there is no file" where the file's name could be an id."""
-    return f"; for the Minari data set of that id say {PREFIX}{text}" if ID.fullmatch(text) else ""
 
 
 def _root() -> Path:
@@ -96,7 +98,7 @@ def _download(identity: str, folder: Path) -> None:
             f"cannot download the Minari data set {identity} ({reason(error)}); check the id and the network, or copy "
             f"it to {folder} from a computer where `minari download {identity}` works"
         ) from error
-    if not is_one(folder):
+    if not _is_one(folder):
         raise UserError(f"minari downloaded {identity}, and {folder} holds no data set; download it again")
 
 
