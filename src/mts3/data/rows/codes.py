@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mts3.data.core.stored import Rows, RowSource, StoredArray, row_chunks
+from mts3.data.rows.cells import as_number, bare
 
 EMPTY = frozenset({"", "nan"})
 # Without case and blanks. What no number can mean: words of spreadsheets, of R and pandas, of plants' historians.
@@ -36,18 +37,13 @@ class Codes:
     @classmethod
     def of(cls, missing: Sequence[str]) -> Codes:
         """The usual words, and what the user says besides, as in ("-200", "Bad")."""
-        numbers = {text: value for text in missing if (value := _number(text)) is not None}
+        numbers = {text: value for text in missing if (value := as_number(text)) is not None and value == value}
         words = (bare(text) for text in missing if text not in numbers)
         return cls(WORDS | frozenset(words), tuple(dict.fromkeys(numbers.values())))
 
     def has_word(self, cell: str) -> bool:
         """Whether a cell that is no number stands for nothing."""
         return bare(cell) in self.words
-
-
-def bare(text: str) -> str:
-    """Without case and blanks."""
-    return "".join(text.lower().split())
 
 
 def leave_out(codes: Codes, rows: Rows, names: Sequence[str]) -> tuple[Rows, Counts]:
@@ -119,11 +115,3 @@ def _is(number: float, rows: np.ndarray) -> np.ndarray:
         if np.isinf(single):  # beyond float32: the fill values of float64
             return rows == np.float64(number)
         return rows.astype(np.float32, copy=False) == single
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return None if np.isnan(value) else value

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mts3.data.readers.values.cells import MISSING, is_number
+from mts3.data.rows.cells import MISSING, as_number
 from mts3.data.rows.codes import Codes
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
@@ -21,7 +21,6 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 COMMENT = "#"
 # What Excel writes, and reads, above the header.
 SEPARATOR = re.compile(r"sep=([,;\t])\s*", re.IGNORECASE)
-DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 # A date has digits; so has a unit such as m/s2, but never two in a row.
 DATE = re.compile(r"\d\d")
 LONGEST_UNIT = 24
@@ -238,4 +237,4 @@ def _has_units(records: list[list[str]], codes: Codes) -> bool:
 
 
 def _is_value(cell: str) -> bool:
-    return is_number(cell) or DECIMAL_COMMA.fullmatch(cell) is not None
+    return as_number(cell) is not None or as_number(cell, ",") is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.rows.codes import bare
+from mts3.data.rows.cells import bare
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 

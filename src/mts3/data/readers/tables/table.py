@@ -12,10 +12,10 @@ import numpy as np
 from mts3.data.readers.result import ReadResult, listed, roles
 from mts3.data.readers.tables.long_form import refuse_long_form
 from mts3.data.readers.tables.trajectory_column import trajectory_column
-from mts3.data.readers.values.cells import cells
 from mts3.data.readers.values.numbers import Writing, numbers
 from mts3.data.readers.values.times import seconds
 from mts3.data.rows.assemble import assemble
+from mts3.data.rows.cells import cells
 from mts3.data.rows.columns import Columns, require
 from mts3.data.rows.raw import RefusedRows
 from mts3.errors import UserError

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mts3.data.readers.values.cells import is_number
+from mts3.data.rows.cells import as_number
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -37,17 +37,6 @@ class Marks:
         """`thousands` None: whatever can group beside this decimal mark."""
         signs = SIGNS.values() if thousands is None else (SIGNS[thousands],)
         return cls(decimal, "".join(signs).replace(decimal, ""))
-
-    def ungrouped(self, cell: str) -> float | None:
-        """The number in a cell that groups nothing, or None. Without a search, for it sees most cells."""
-        if self.decimal == ",":
-            if "." in cell:
-                return None
-            cell = cell.replace(",", ".")
-        try:
-            return float(cell)
-        except ValueError:
-            return None
 
     def grouped(self, cell: str) -> tuple[float, str] | None:
         """The number in a cell that groups its thousands, and the sign it does so by; or None."""
@@ -95,7 +84,7 @@ def recognised(
 
 def is_written_number(cell: str) -> bool:
     """Whether a cell is a number in any way of writing it."""
-    return is_number(cell) or any(number.fullmatch(cell) for number in _NUMBERS.values())
+    return as_number(cell) is not None or any(written.fullmatch(cell) for written in _NUMBERS.values())
 
 
 def words(decimals: Collection[str], thousands: Collection[str]) -> str:
@@ -124,7 +113,7 @@ class _Evidence:
         evidence = cls()
         for cell in cells:
             if "." not in cell and "," not in cell:
-                evidence.everywhere = evidence.everywhere and not is_number(cell)
+                evidence.everywhere = evidence.everywhere and as_number(cell) is None
             elif found := OPEN.fullmatch(cell):
                 evidence.open.setdefault(found[1], cell)
             else:
@@ -144,8 +133,8 @@ def _shown(cell: str) -> str | None:
     """The decimal mark that a number shows; what groups cannot be one."""
     if found := GROUPED.fullmatch(cell):
         return OTHER[found[1]]
-    for mark, number in _NUMBERS.items():
-        if mark in cell and number.fullmatch(cell):
+    for mark, written in _NUMBERS.items():
+        if mark in cell and written.fullmatch(cell):
             return mark
     return None
 

@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from mts3.data.readers.values.cells import as_numbers, is_number, refuse_long
 from mts3.data.readers.values.marks import Marks, is_written_number, recognised, words
-from mts3.data.rows.codes import EMPTY, Codes, Counts, bare, notes
+from mts3.data.rows.cells import as_number, as_numbers, bare, refuse_long
+from mts3.data.rows.codes import EMPTY, Codes, Counts, notes
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -135,13 +134,6 @@ def _marks(
     return {name: m for name, m in found.items() if given or m.decimal == "," or name in unread}
 
 
-def _comma_float(cell: Any) -> float:
-    """The number in a cell whose decimal mark is a comma; a ValueError where it holds a point as well."""
-    if "." in cell:
-        raise ValueError
-    return float(cell.replace(",", "."))
-
-
 def _has(sign: str, cells: Iterable[object]) -> bool:
     """Whether a sign is in one of the cells; sooner than a look at each."""
     return sign in "".join(map(str, cells))
@@ -163,17 +155,10 @@ class _Column:
 
     def numbers(self, codes: Codes, out: Numbers) -> np.ndarray:
         """(R,) float64; cells that Python reads are most, and of the others each different one is looked at once."""
-        comma = self.marks.decimal == ","
-        values: list[float] = []
-        odd: list[int] = []
-        for cell in self.cells:
-            try:
-                values.append(_comma_float(cell) if comma else float(cell))  # pyright: ignore[reportArgumentType]
-            except (ValueError, TypeError):
-                odd.append(len(values))
-                values.append(np.nan)
-        numbers = np.array(values)
-        if comma and _has(",", self.cells):
+        values = [as_number(cell, self.marks.decimal) for cell in self.cells]
+        odd = [row for row, value in enumerate(values) if value is None]
+        numbers = np.array(values, np.float64)  # None is NaN
+        if self.marks.decimal == "," and _has(",", self.cells):
             out.decimals.add(",")
         if odd:
             read = self._odd([self.cells[row] for row in odd], not np.isnan(numbers).all(), codes, out)
@@ -207,10 +192,10 @@ class _Column:
             if (found := self.marks.grouped(text)) is not None:
                 plain[cell] = repr(found[0])
                 out.thousands.add(found[1])
-            elif "," in text and self.marks.ungrouped(text) is not None:
+            elif self.marks.decimal == "," and "," in text and as_number(text, ",") is not None:
                 plain[cell] = text.replace(",", ".")
                 out.decimals.add(",")
-            elif self.marks.decimal == "," and "." in text and is_number(text):
+            elif self.marks.decimal == "," and "." in text and as_number(text) is not None:
                 raise self._no_number(text, self.cells.index(cell))
         return np.array([plain[cell] for cell in self.cells], dtype=object)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.readers.values.cells import as_numbers, cells
 from mts3.data.readers.values.time_numbers import number_times
 from mts3.data.readers.values.time_text import EXPECTED, NONE, since_first, text_times
 from mts3.data.readers.values.time_units import stated_unit
+from mts3.data.rows.cells import as_number, as_numbers, cells
 from mts3.data.rows.columns import TIME_UNITS, Columns
 from mts3.data.rows.raw import Times, Written
 from mts3.errors import UserError
@@ -107,7 +107,7 @@ def _text(text: Sequence[str] | np.ndarray, name: str, path: Path, time_format: 
 def _numbers(values: np.ndarray) -> np.ndarray | None:
     """(R,) whole numbers where all cells are, with all their digits; else float64; None where one is no number."""
     first = next((cell for cell in values if cell != NONE), NONE)
-    if as_numbers(np.array([first], dtype=object)) is None:
+    if as_number(first) is None:
         return None
     try:
         return values.astype(np.int64)
@@ -133,7 +133,7 @@ def _digits(values: np.ndarray) -> list[str]:
 
 def _refuse_unit(given: str | None, text: Sequence[str] | np.ndarray, name: str, path: Path) -> None:
     if given is not None:
-        row = next((row for row, cell in enumerate(text) if cell != NONE and as_numbers(np.array([cell])) is None), 0)
+        row = next((row for row, cell in enumerate(text) if cell != NONE and as_number(cell) is None), 0)
         raise UserError(
             f"time column '{name}' of {path} has '{text[row]}' in data row {row + 1}, no number; time_unit={given} "
             "says what numbers count in: leave it out, or say how dates are written with time_format"

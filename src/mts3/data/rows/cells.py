@@ -26,12 +26,27 @@ def cells(values: np.ndarray, missing: str, name: str, path: Path) -> np.ndarray
     return np.array([missing if cell.lower() in MISSING else cell for cell in stripped], dtype=object)
 
 
+def as_number(cell: object, decimal: str = ".") -> float | None:
+    """What Python reads a cell as, with this decimal mark in place of its point; None where it is no number."""
+    try:
+        if decimal == ".":
+            return float(cell)  # pyright: ignore[reportArgumentType] - whatever is none is refused
+        return None if "." in cell else float(cell.replace(decimal, "."))  # pyright: ignore
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
 def as_numbers(values: np.ndarray) -> np.ndarray | None:
     """(R,) float64 where every cell is a number; else None. Faster than looking at each cell."""
     try:
         return values.astype(np.float64)
     except (ValueError, TypeError):
         return None
+
+
+def bare(text: str) -> str:
+    """Without case and blanks."""
+    return "".join(text.lower().split())
 
 
 def refuse_long(cell: str, name: str, path: Path) -> None:
@@ -45,12 +60,3 @@ def refuse_long(cell: str, name: str, path: Path) -> None:
             f"column '{name}' of {path} has a cell of {len(cell)} letters, '{cell[:20]}..'; expected numbers, dates or "
             f"names of at most {LONGEST}"
         )
-
-
-def is_number(cell: str) -> bool:
-    """Whether Python reads the cell as a number."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
