@@ -17,8 +17,10 @@ USUAL = ".npz, .csv, .parquet, .hdf5, .h5, .pkl, .pickle, .pt, .tsv, .txt"
 
 @pytest.fixture(autouse=True)
 def _forgotten_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ENDINGS", "CONTENTS", "FOLDERS", "IDS", "_places"):
-        monkeypatch.setattr(formats, name, copy.copy(getattr(formats, name)))
+    for name in ("ENDINGS", "FORMATS", "_places"):
+        copied = copy.copy(getattr(formats, name))
+        monkeypatch.setattr(formats, name, copied)
+        monkeypatch.setattr(f"mts3.data.readers.{name}", copied, raising=False)
 
 
 def _read(path: Path | str, columns: Columns) -> ReadResult:
@@ -36,20 +38,20 @@ def test_the_endings_are_told_in_their_order(tmp_path: Path):
 
 
 def test_a_new_format_is_known_by_its_start_its_ending_and_a_look(tmp_path: Path):
-    formats.reads_files(".mine", starts=(b"MINE",))(_read)
-    formats.reads_files(holds=lambda path, start: b"mine" in start)(_read)
+    formats.reads(".mine", starts=(b"MINE",))(_read)
+    formats.reads(holds=lambda path, start: b"mine" in start)(_read)
     for name, content in {"a.mine": b"?", "b.csv": b"MINE", "c.bin": b"? mine"}.items():
         (tmp_path / name).write_bytes(content)
         assert load_dataset("file", tmp_path / name).name == "mine"
     (tmp_path / "d.csv").write_bytes(b"x\n1\nmine\n")  # an ending says more than a look
     with pytest.raises(UserError, match="has 'mine' in data row 2"):
         load_dataset("file", tmp_path / "d.csv", {"obs": "x"})
-    assert ", ".join(formats.endings()) == f"{USUAL}, .mine"
+    assert formats.endings() == f"{USUAL}, .mine"
 
 
 def test_a_new_kind_of_folder_and_of_id(tmp_path: Path):
-    formats.reads_folders(lambda folder: folder.name == "mine", "one of mine is called so")(_read)
-    formats.reads_ids("mine:", lambda text: f"; say mine:{text}" if text == "7" else "")(_read)
+    formats.reads(holds=lambda folder, start: folder.name == "mine", folder="one of mine is called so")(_read)
+    formats.reads(prefix="mine:", hint=lambda text: f"; say mine:{text}" if text == "7" else "")(_read)
     (tmp_path / "mine").mkdir()
     assert load_dataset("file", tmp_path / "mine").trajectories[0].name == str(tmp_path / "mine")
     assert load_dataset("file", "mine:7").trajectories[0].name == "7"
@@ -59,4 +61,4 @@ def test_a_new_kind_of_folder_and_of_id(tmp_path: Path):
 
 def test_an_ending_has_one_reader():
     with pytest.raises(ValueError, match=r"there is a reader of files that end in '.csv' already"):
-        formats.reads_files(".csv")(_read)
+        formats.reads(".csv")(_read)

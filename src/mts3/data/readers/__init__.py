@@ -9,8 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mts3.data.quality.repair import mask_with_notes, without_codes
-from mts3.data.readers import formats
-from mts3.data.readers.formats import Reader
+from mts3.data.readers.formats import ENDINGS, FORMATS, Format, Reader, endings
 from mts3.data.readers.other_formats import MISTAKEN, conversion, refuse_contents, refuse_folder, refuse_sign
 from mts3.data.readers.result import ReadResult
 from mts3.data.rows.codes import Codes, notes
@@ -35,9 +34,9 @@ def read_with_notes(path: str | Path, columns: Columns) -> ReadResult:
 
 
 def _read(path: str | Path, columns: Columns) -> ReadResult:
-    for prefix, ids in formats.IDS.items():
-        if str(path).startswith(prefix):
-            return ids.read(str(path).removeprefix(prefix), columns)
+    for kind in FORMATS:
+        if kind.prefix and str(path).startswith(kind.prefix):
+            return kind.read(str(path).removeprefix(kind.prefix), columns)
     path = Path(path)
     try:
         reader = _of_folder(path) if path.is_dir() else _of_file(path)
@@ -54,20 +53,21 @@ def _read(path: str | Path, columns: Columns) -> ReadResult:
 
 
 def _of_folder(path: Path) -> Reader:
-    for folder in formats.FOLDERS:
-        if folder.is_one(path):
-            return folder.read
-    refuse_folder(path)
-    raise UserError(
-        f"{path} is a folder; expected a {', '.join(formats.endings())} file, or a known folder "
-        f"({', '.join(folder.sign for folder in formats.FOLDERS)}): join several files with "
-        "`mts3 data import FILES output=ONE.npz`"
-    )
+    folders = [kind for kind in FORMATS if kind.folder]
+    found = _first(folders, path, b"")
+    if found is None:
+        refuse_folder(path)
+        raise UserError(
+            f"{path} is a folder; expected a {endings()} file, or a known folder "
+            f"({', '.join(kind.folder for kind in folders)}): join several files with "
+            "`mts3 data import FILES output=ONE.npz`"
+        )
+    return found
 
 
 def _of_file(path: Path) -> Reader:
     if not path.exists():
-        hint = "".join(ids.hint(str(path)) for ids in formats.IDS.values())
+        hint = "".join(kind.hint(str(path)) for kind in FORMATS)
         raise UserError(f"there is no file {path}; check the path (relative to {Path.cwd()}){hint}")
     if path.stat().st_size == 0:
         raise UserError(f"{path} is empty (0 bytes); expected a file with data")
@@ -76,24 +76,25 @@ def _of_file(path: Path) -> Reader:
     refuse_sign(path, start)
     reader = None
     if not conversion(path, MISTAKEN):
-        reader = _by_contents(path, start) or formats.ENDINGS.get(path.suffix.lower())
+        reader = _by_contents(path, start) or ENDINGS.get(path.suffix.lower())
     if reader is None:
-        expected = ", ".join(formats.endings())
-        raise UserError(f"{path} ends in '{path.suffix}'; expected one of {expected}{conversion(path)}")
+        raise UserError(f"{path} ends in '{path.suffix}'; expected one of {endings()}{conversion(path)}")
     return reader
 
 
 def _by_contents(path: Path, start: bytes) -> Reader | None:
     """By the start of a file and a closer look, by its start alone, or by a look where its ending says nothing."""
-    begun = [contents for contents in formats.CONTENTS if start.startswith(contents.starts)]
-    for contents in begun:
-        if contents.holds is not None and contents.holds(path, start):
-            return contents.read
+    begun = [kind for kind in FORMATS if start.startswith(kind.starts)]
+    found = _first(begun, path, start)
+    if found is not None:
+        return found
     refuse_contents(path, start)
-    for contents in begun:
-        if contents.holds is None:
-            return contents.read
-    for contents in formats.CONTENTS if path.suffix.lower() not in formats.ENDINGS else ():
-        if not contents.starts and contents.holds is not None and contents.holds(path, start):
-            return contents.read
-    return None
+    known = next((kind.read for kind in begun if kind.holds is None), None)
+    if known is not None or path.suffix.lower() in ENDINGS:
+        return known
+    return _first([kind for kind in FORMATS if not kind.starts and not kind.folder], path, start)
+
+
+def _first(formats: list[Format], path: Path, start: bytes) -> Reader | None:
+    """The reader of the first of some formats whose closer look finds it."""
+    return next((kind.read for kind in formats if kind.holds is not None and kind.holds(path, start)), None)

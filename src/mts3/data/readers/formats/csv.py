@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.readers.formats import reads_files
+from mts3.data.readers.formats import reads
 from mts3.data.readers.result import ReadResult
 from mts3.data.readers.tables.csv_rows import COMMENT, DELIMITERS, csv_rows
 from mts3.data.readers.tables.table import Table, read_table
@@ -30,8 +30,8 @@ def _is_table(path: Path, start: bytes) -> bool:
     return len(lines) == 2 and any(lines[0].count(sign) == lines[1].count(sign) > 0 for sign in DELIMITERS)
 
 
-@reads_files(".csv", holds=_is_table, place=2)
-@reads_files(".tsv", ".txt")
+@reads(".csv", holds=_is_table, place=2)
+@reads(".tsv", ".txt")
 def read(path: Path, columns: Columns) -> ReadResult:
     """A data set from a CSV file.
 

@@ -16,7 +16,7 @@ from mts3.data.readers.arrays.hdf5_checks import all_shapes, child, read_all
 from mts3.data.readers.arrays.hdf5_episodes import is_minari, is_robomimic, read_minari, read_robomimic
 from mts3.data.readers.arrays.hdf5_values import time_unit, unit
 from mts3.data.readers.arrays.named import read_arrays, wanted_arrays
-from mts3.data.readers.formats import reads_files
+from mts3.data.readers.formats import reads
 from mts3.data.readers.result import ReadResult, listed, reason
 from mts3.data.rows.columns import EXAMPLE, Columns
 from mts3.errors import UserError
@@ -24,7 +24,7 @@ from mts3.errors import UserError
 OBS, ACTIONS, REWARDS = "observations", "actions", "rewards"
 
 
-@reads_files(".hdf5", ".h5", starts=(b"\x89HDF\r\n\x1a\n", b"MATLAB 7.3 MAT-file"), place=4)
+@reads(".hdf5", ".h5", starts=(b"\x89HDF\r\n\x1a\n", b"MATLAB 7.3 MAT-file"), place=4)
 def read(path: Path, columns: Columns) -> ReadResult:
     """A data set from an HDF5 file.
 

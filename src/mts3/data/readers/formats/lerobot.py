@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mts3.data.readers.formats import reads_folders
+from mts3.data.readers.formats import reads
 from mts3.data.readers.result import ReadResult, listed, refuse_self_described, roles
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.readers.tables.lerobot_frames import INFO, frame_times, missing_notes
@@ -24,12 +24,12 @@ STATE, OBSERVATION, ACTION = "observation.state", "observation.", "action"
 PICTURES = ("image", "video")
 
 
-def _is_one(folder: Path) -> bool:
+def _is_one(folder: Path, start: bytes) -> bool:
     """Whether a folder is a LeRobot data set."""
     return (folder / INFO).is_file()
 
 
-@reads_folders(_is_one, f"a LeRobot data set has {INFO}")
+@reads(holds=_is_one, folder=f"a LeRobot data set has {INFO}")
 def read(folder: Path, columns: Columns) -> ReadResult:
     """A data set from a LeRobot folder; images and videos are left out.
 

@@ -16,7 +16,7 @@ from mts3.data.core.stored import Rows
 from mts3.data.readers.arrays.episodes import Episode, read_episodes
 from mts3.data.readers.arrays.hdf5_episodes import MAIN_FILE
 from mts3.data.readers.arrays.minari_spaces import DESCRIPTION, Description, described, plain_name
-from mts3.data.readers.formats import hdf5, reads_folders, reads_ids
+from mts3.data.readers.formats import hdf5, reads
 from mts3.data.readers.result import ReadResult, listed, reason
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.rows.columns import Columns
@@ -30,12 +30,12 @@ PARTS = ("observations", "actions", "rewards")
 KNOWN = ("terminations", "truncations", "episode_id")
 
 
-def _is_one(folder: Path) -> bool:
+def _is_one(folder: Path, start: bytes = b"") -> bool:
     """Whether a folder is a Minari data set, or the folder data of one."""
     return _data(folder) is not None
 
 
-@reads_folders(_is_one, f"a Minari data set data/{DESCRIPTION}")
+@reads(holds=_is_one, folder=f"a Minari data set data/{DESCRIPTION}")
 def read(folder: Path, columns: Columns) -> ReadResult:
     """A data set from a Minari folder: observations (T+1, ..), actions and rewards of each episode.
 
@@ -61,7 +61,7 @@ def _hint(text: str) -> str:
     return f"; for the Minari data set of that id say {PREFIX}{text}" if ID.fullmatch(text) else ""
 
 
-@reads_ids(PREFIX, _hint)
+@reads(prefix=PREFIX, hint=_hint)
 def read_id(identity: str, columns: Columns) -> ReadResult:
     """The data set of a Minari id such as D4RL/door/human-v2, from Minari's folder or else its server.
 

@@ -19,7 +19,7 @@ from mts3.data.core.stored import LARGE, Rows, StoredArray
 from mts3.data.readers.arrays.named import read_arrays
 from mts3.data.readers.arrays.presplit import PRESPLIT_KEYS, read_presplit
 from mts3.data.readers.arrays.sources import NpzSource
-from mts3.data.readers.formats import reads_files
+from mts3.data.readers.formats import reads
 from mts3.data.readers.limits import refuse_oversized
 from mts3.data.readers.result import ReadResult, reason, refuse_resampling, refuse_self_described, roles
 from mts3.data.rows.columns import Columns
@@ -34,7 +34,7 @@ SHORT = 2**23
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-@reads_files(".npz", starts=(b"PK\x03\x04",), place=1)
+@reads(".npz", starts=(b"PK\x03\x04",), place=1)
 def read(path: Path, columns: Columns) -> ReadResult:
     """A data set from an npz file.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mts3.data.readers.formats import reads_files
+from mts3.data.readers.formats import reads
 from mts3.data.readers.result import ReadResult
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.readers.tables.table import Table, read_table
@@ -20,7 +20,7 @@ from mts3.data.rows.columns import ACTION_PREFIXES, OBS_PREFIXES, Columns
 from mts3.errors import UserError
 
 
-@reads_files(".parquet", starts=(b"PAR1",), place=3)
+@reads(".parquet", starts=(b"PAR1",), place=3)
 def read(path: Path, columns: Columns) -> ReadResult:
     """A data set from a Parquet file; only the columns that are needed are read.
 

@@ -14,7 +14,7 @@ import torch
 from mts3.data.readers.arrays.pickle_bounds import SAFE_WAY, refuse_endless_pickle
 from mts3.data.readers.arrays.presplit import PRESPLIT_KEYS, read_presplit
 from mts3.data.readers.arrays.safe_pickle import ALLOWED, as_array, load_pickle
-from mts3.data.readers.formats import reads_files
+from mts3.data.readers.formats import reads
 from mts3.data.readers.limits import refuse_oversized
 from mts3.data.readers.result import ReadResult, reason
 from mts3.data.rows.columns import Columns
@@ -24,7 +24,7 @@ KEYS = (*PRESPLIT_KEYS, "train_targets", "test_targets")
 NORMALIZERS = ("observations", "actions", "targets")
 
 
-@reads_files(".pkl", ".pickle", starts=(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), place=5)
+@reads(".pkl", ".pickle", starts=(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"), place=5)
 def read(path: Path, columns: Columns) -> ReadResult:
     """A dictionary of train_obs, train_act, train_targets, test_obs, test_act, test_targets (N, T, D), and normalizer.
 
@@ -48,7 +48,7 @@ def _is_torch(path: Path, start: bytes) -> bool:
         return False  # the reader of npz says what is wrong
 
 
-@reads_files(".pt", starts=(b"PK\x03\x04",), holds=_is_torch, place=6)
+@reads(".pt", starts=(b"PK\x03\x04",), holds=_is_torch, place=6)
 def read_torch(path: Path, columns: Columns) -> ReadResult:
     """The same dictionary, of tensors or of arrays, written by torch.save.
 
