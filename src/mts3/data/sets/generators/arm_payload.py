@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.sets.generators.recipe import Recipe
+from mts3.data.sets.generators.recipe import Recipe, generate_at_once
 from mts3.data.sets.generators.rigid_body import Chain, equation_of_motion, gravity_torque
 
 JOINTS = ("shoulder_pitch", "shoulder_roll", "upper_arm_twist", "elbow", "forearm_twist", "wrist_pitch", "wrist_roll")
@@ -157,3 +157,6 @@ def _set_points(rng: np.random.Generator, episodes: int, rows: int) -> np.ndarra
     seconds = RECIPE.sample_time * np.arange(rows)[:, None, None, None]
     waves = np.sin(2 * np.pi * (frequency * seconds + phase)).sum(1)
     return HOME + SWING / np.sqrt(SINES) * waves
+
+
+generate_at_once(RECIPE, generate_arm_payload)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.sets.generators.recipe import Recipe
+from mts3.data.sets.generators.recipe import Recipe, generate_at_once
 from mts3.errors import UserError
 
 RECIPE = Recipe(
@@ -152,3 +152,6 @@ def _off_each_other(position: np.ndarray, velocity: np.ndarray, radius: float) -
             velocity[:, one] -= exchange
             velocity[:, other] += exchange
     return velocity
+
+
+generate_at_once(RECIPE, generate_bouncing_balls)

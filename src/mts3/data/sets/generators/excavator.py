@@ -16,7 +16,7 @@ import numpy as np
 
 from mts3.data.core.trajectory import Trajectory
 from mts3.data.sets.generators.excavator_machine import BOOM, SWING, State, advance, arm_at, at_rest
-from mts3.data.sets.generators.recipe import Recipe, episode_name
+from mts3.data.sets.generators.recipe import Recipe, episodes, generates
 
 JOINTS = ("swing", "boom", "stick", "bucket")
 
@@ -107,13 +107,11 @@ class Draws:
     noise: np.ndarray
 
 
+@generates("excavator", RECIPES, piece=200)
 def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
     """Episodes `numbers` of the set with this seed; each depends on its own number and the seed alone."""
     made = simulate(numbers, recipe.rows, seed)
-    return [
-        Trajectory(angle.astype(np.float32), lever.astype(np.float32), episode_name(number))
-        for number, angle, lever in zip(numbers, made.angle, made.lever, strict=True)
-    ]
+    return episodes(numbers, made.angle.astype(np.float32), made.lever.astype(np.float32))
 
 
 def simulate(numbers: range, rows: int, seed: int = 0) -> Episodes:

@@ -16,7 +16,7 @@ import numpy as np
 
 from mts3.data.core.trajectory import Trajectory
 from mts3.data.sets.generators.environment import make_environment
-from mts3.data.sets.generators.recipe import Recipe, episode_name
+from mts3.data.sets.generators.recipe import Recipe, episode_name, generates
 from mts3.data.sets.shipped import read_shipped
 
 JOINTS = ("back_thigh", "back_shin", "back_foot", "front_thigh", "front_shin", "front_foot")
@@ -46,9 +46,11 @@ def _recipe(name: str, episodes: int) -> Recipe:
 
 
 SETS = {name: {"small": _recipe(name, 100), "paper": _recipe(name, 1000)} for name in POLICIES}
-VERSION = 1
 
 
+@generates("halfcheetah", SETS["halfcheetah-linear-medium"], piece=20)
+@generates("halfcheetah_expert", SETS["halfcheetah-linear-expert"], piece=20)
+@generates("halfcheetah_mixed", SETS["halfcheetah-linear-mixed"], piece=20)
 def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
     """Episodes `numbers` of the set, with what every step earned. Each depends on its number and `seed` alone.
 

@@ -18,7 +18,7 @@ import numpy as np
 from mts3.data.core.trajectory import Trajectory
 from mts3.data.sets.generators.environment import make_environment
 from mts3.data.sets.generators.kitchen_tasks import TASKS, Demonstrator
-from mts3.data.sets.generators.recipe import Recipe, episode_name
+from mts3.data.sets.generators.recipe import Recipe, episodes, generates
 
 OBSERVED = np.r_[0:9, 18:39]  # of 59
 TASKS_DONE = 4  # in an episode
@@ -47,7 +47,6 @@ def _recipe(episodes: int) -> Recipe:
 
 
 RECIPES = {"small": _recipe(100), "paper": _recipe(500)}
-VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ class Demonstration:
     done: tuple[str, ...]
 
 
+@generates("kitchen", RECIPES, piece=5)
 def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
     """Episodes `numbers` of the set. Each depends on its number and `seed` alone.
 
@@ -74,7 +74,7 @@ def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]
         UserError: if the simulator is not installed.
     """
     made = demonstrate(numbers, recipe.rows, seed)
-    return [Trajectory(d.obs, d.action, episode_name(n)) for n, d in zip(numbers, made, strict=True)]
+    return episodes(numbers, (d.obs for d in made), (d.action for d in made))
 
 
 def demonstrate(numbers: range, rows: int, seed: int = 0) -> list[Demonstration]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from mts3.data.core.trajectory import Trajectory
 from mts3.data.sets.generators.environment import make_environment
-from mts3.data.sets.generators.recipe import Recipe, episode_name
+from mts3.data.sets.generators.recipe import Recipe, episodes, generates
 
 MAZE = (
     "########",
@@ -59,7 +59,6 @@ def _recipe(episodes: int) -> Recipe:
 
 
 RECIPES = {"small": _recipe(100), "paper": _recipe(1000)}
-VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,7 @@ class Episode:
     goal: np.ndarray
 
 
+@generates("maze2d", RECIPES, piece=20)
 def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
     """Episodes `numbers` of the set: positions observed, pushes given. Each depends on its number and `seed` alone.
 
@@ -85,7 +85,7 @@ def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]
         UserError: if the simulator is not installed.
     """
     made = simulate(numbers, recipe.rows, seed)
-    return [Trajectory(e.position, e.push, episode_name(n)) for n, e in zip(numbers, made, strict=True)]
+    return episodes(numbers, (e.position for e in made), (e.push for e in made))
 
 
 def simulate(numbers: range, rows: int, seed: int = 0) -> list[Episode]:

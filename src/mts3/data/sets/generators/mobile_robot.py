@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from mts3.data.core.trajectory import Trajectory
-from mts3.data.sets.generators.recipe import Recipe, episode_name
+from mts3.data.sets.generators.recipe import Recipe, episodes, generates
 from mts3.errors import UserError
 
 WHEELS = ("front_left", "front_right", "rear_left", "rear_right")
@@ -41,7 +41,6 @@ def _recipe(rows: int) -> Recipe:
 
 
 RECIPES = {"small": _recipe(2401), "paper": _recipe(4801)}
-VERSION = 1
 
 SUBSTEPS = 2  # steps of the simulator a row
 SETTLING = 240  # rows before the first one, in which the robot drops onto its wheels
@@ -113,6 +112,7 @@ class Drive:
         return np.hstack([self.position, waves.reshape(len(waves), 6)])
 
 
+@generates("mobile_robot", RECIPES, piece=10)
 def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
     """Episodes `numbers` of the set. Each depends on its number and `seed` alone.
 
@@ -120,7 +120,7 @@ def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]
         UserError: if the simulator is not installed.
     """
     made = simulate(numbers, recipe.rows, seed)
-    return [Trajectory(d.obs, d.torque, episode_name(n)) for n, d in zip(numbers, made, strict=True)]
+    return episodes(numbers, (d.obs for d in made), (d.torque for d in made))
 
 
 def simulate(numbers: range, rows: int, seed: int = 0) -> list[Drive]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.sets.generators.recipe import Recipe
+from mts3.data.sets.generators.recipe import Recipe, generate_at_once
 
 GRAVITY, LENGTH = 9.81, 1.0
 SUBSTEPS = 50
@@ -176,3 +176,6 @@ def _pixels() -> tuple[np.ndarray, np.ndarray]:
     centre = ((np.arange(SIZE) + 0.5) / SIZE * 2.0 - 1.0).astype(np.float32)
     y, x = np.meshgrid(centre, centre, indexing="ij")
     return x.ravel(), y.ravel()
+
+
+generate_at_once(RECIPE, generate_pendulum_images)

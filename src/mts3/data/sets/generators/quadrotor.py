@@ -29,7 +29,7 @@ from mts3.data.sets.generators.quadrotor_body import (
     thrusts_for,
     unit,
 )
-from mts3.data.sets.generators.recipe import Recipe, episode_name
+from mts3.data.sets.generators.recipe import Recipe, episodes, generates
 
 RECIPES = {
     "small": Recipe(
@@ -98,13 +98,11 @@ class Draws:
     white: np.ndarray
 
 
+@generates("quadrotor", RECIPES, piece=200)
 def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
     """Episodes `numbers` of the set with this seed; each depends on its own number and the seed alone."""
     made = simulate(numbers, recipe.rows, seed)
-    return [
-        Trajectory(obs.astype(np.float32), command.astype(np.float32), episode_name(number))
-        for number, obs, command in zip(numbers, made.obs, made.command, strict=True)
-    ]
+    return episodes(numbers, made.obs.astype(np.float32), made.command.astype(np.float32))
 
 
 def simulate(numbers: range, rows: int, seed: int = 0, wind_std: np.ndarray = WIND_STD) -> Episodes:

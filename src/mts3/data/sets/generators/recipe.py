@@ -1,14 +1,16 @@
-"""What a generated set will hold, known before it is generated."""
+"""What a generated set will hold, known before it is generated, and how it is made."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset, Trajectory
+from mts3.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,7 @@ class Recipe:
 
     def dataset(self, obs: np.ndarray, actions: np.ndarray) -> Dataset:
         """The set made of obs (E, T, O) and actions (E, T, A), one trajectory an episode."""
-        return self.collect(
-            Trajectory(o, a, episode_name(number)) for number, (o, a) in enumerate(zip(obs, actions, strict=True))
-        )
+        return self.collect(episodes(range(len(obs)), obs, actions))
 
     def collect(self, trajectories: Iterable[Trajectory]) -> Dataset:
         """The set, or a part of it, that holds these trajectories."""
@@ -65,3 +65,53 @@ class Recipe:
 def episode_name(number: int) -> str:
     """What the episode of this number is called."""
     return f"episode_{number:03d}"
+
+
+def episodes(numbers: range, obs: Iterable[np.ndarray], actions: Iterable[np.ndarray]) -> list[Trajectory]:
+    """The episodes of these numbers, from obs (T, O) and actions (T, A) or (T - 1, A) of each."""
+    return [Trajectory(o, a, episode_name(number)) for number, o, a in zip(numbers, obs, actions, strict=True)]
+
+
+MakeEpisodes = Callable[[Recipe, range, int], list[Trajectory]]
+"""(recipe, numbers, seed) -> the episodes of these numbers."""
+
+
+class Generated(NamedTuple):
+    """A set that can be made.
+
+    Attributes:
+        recipes: What it will hold, by size; the first is the usual one.
+        make_episodes: Makes some of its episodes.
+        piece: Episodes made at once, in the half minute or less that an interruption may cost; None makes all.
+        version: Raised when the same recipe and seed would give other bytes.
+    """
+
+    recipes: Mapping[str, Recipe]
+    make_episodes: MakeEpisodes
+    piece: int | None
+    version: int = 1
+
+
+GENERATED: Registry[Generated] = Registry("generated data set")
+
+
+def generates(
+    name: str, recipes: Mapping[str, Recipe], piece: int, version: int = 1
+) -> Callable[[MakeEpisodes], MakeEpisodes]:
+    """A decorator of what makes the episodes of a set; see `Generated`."""
+
+    def add(make_episodes: MakeEpisodes) -> MakeEpisodes:
+        GENERATED.register(name)(Generated(recipes, make_episodes, piece, version))
+        return make_episodes
+
+    return add
+
+
+def generate_at_once(recipe: Recipe, generate: Callable[[int, int, int], Dataset]) -> None:
+    """A set of one size, from a function (episodes, rows, seed) that makes all of it."""
+
+    def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
+        made = generate(recipe.episodes, recipe.rows, seed)
+        return list(made.trajectories[numbers.start : numbers.stop])
+
+    GENERATED.register(recipe.name)(Generated({"small": recipe}, make_episodes, piece=None))

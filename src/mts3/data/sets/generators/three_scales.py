@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.sets.generators.recipe import Recipe
+from mts3.data.sets.generators.recipe import Recipe, generate_at_once
 
 RECIPE = Recipe(
     name="three_scales",
@@ -127,3 +127,6 @@ def _stationary(transition: np.ndarray, noise: np.ndarray) -> np.ndarray:
     system = np.eye(size**2) - np.kron(transition, transition)
     covariance = np.linalg.solve(system, noise.ravel()).reshape(size, size)
     return (covariance + covariance.T) / 2
+
+
+generate_at_once(RECIPE, generate_three_scales)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mts3.data.core.trajectory import Trajectory
-from mts3.data.sets.generators.recipe import Recipe, episode_name
+from mts3.data.sets.generators.recipe import Recipe, episodes, generates
 
 RECIPES = {
     "small": Recipe(
@@ -65,13 +65,11 @@ class Episodes:
     force: np.ndarray
 
 
+@generates("truck_load", RECIPES, piece=400)
 def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
     """Episodes `numbers` of the set: speed observed, force given. Each depends on its number and `seed` alone."""
     made = simulate(numbers, recipe.rows, seed)
-    return [
-        Trajectory(speed[:, None], force[:, None] / 1e3, episode_name(number))
-        for number, speed, force in zip(numbers, made.speed, made.force, strict=True)
-    ]
+    return episodes(numbers, made.speed[..., None], made.force[..., None] / 1e3)
 
 
 def simulate(numbers: range, rows: int, seed: int = 0) -> Episodes:
