@@ -85,20 +85,13 @@ class StoredArray:
 
     def as_type(self, dtype: type) -> StoredArray:
         """The same values, converted when they are read."""
-        return StoredArray(
-            self._source, self._prefix, (self._start, self._stop), self._end, np.dtype(dtype), self.sound
-        )
+        return self._view(self._start, self._stop, np.dtype(dtype))
 
     def hold_last(self) -> StoredArray:
         """One row more, which repeats the last."""
-        return StoredArray(
-            self._source,
-            self._prefix,
-            (self._start, self._stop + 1),
-            min(self._end, self._stop),
-            self.dtype,
-            self.sound,
-        )
+        longer = self._view(self._start, self._stop + 1)
+        longer._end = min(self._end, self._stop)
+        return longer
 
     def of(self, change: Callable[[RowSource], RowSource]) -> StoredArray:
         """The same view of a changed source, which nobody has looked at yet."""
@@ -106,14 +99,17 @@ class StoredArray:
         dtype = np.result_type(self.dtype, np.float32)  # which can be NaN
         return StoredArray(change(self._source), self._prefix, rows, self._end, dtype)
 
+    def _view(self, start: int, stop: int, dtype: np.dtype | None = None) -> StoredArray:
+        rows = start, stop
+        return StoredArray(self._source, self._prefix, rows, self._end, dtype or self.dtype, self.sound)
+
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, (int, np.integer)) and self.ndim > 1:
             row = range(self._start, self._stop)[key]
             return StoredArray(self._source, (*self._prefix, row), dtype=self.dtype, sound=self.sound)
         if isinstance(key, slice) and key.step in (None, 1):
             start, stop, _ = key.indices(len(self))
-            rows = self._start + start, self._start + max(start, stop)
-            return StoredArray(self._source, self._prefix, rows, self._end, self.dtype, self.sound)
+            return self._view(self._start + start, self._start + max(start, stop))
         return np.asarray(self)[key]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

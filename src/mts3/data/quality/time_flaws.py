@@ -75,4 +75,4 @@ def _kind(why: Cause | None, otherwise: str) -> str:
 
 
 def _because(why: Cause | None) -> str:
-    return "" if why is None else f"; {why.words}: {why.advice}"
+    return "" if why is None else f"; {why}"

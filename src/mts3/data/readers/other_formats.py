@@ -53,9 +53,7 @@ CONVERTERS = MISTAKEN | {
 SIGNS = {
     b"MATLAB 5.0 MAT-file": "a MATLAB file of version 5; save(NAME, '-v7.3', ..) of MATLAB writes one that is read, or "
     "in Python scipy.io.loadmat reads it and numpy.savez saves its arrays",
-    b"CDF\x01": "a NetCDF-3 file; `nccopy -k nc4` makes a NetCDF-4 file of it, which is read",
-    b"CDF\x02": "a NetCDF-3 file; `nccopy -k nc4` makes a NetCDF-4 file of it, which is read",
-    b"CDF\x05": "a NetCDF-3 file; `nccopy -k nc4` makes a NetCDF-4 file of it, which is read",
+    (b"CDF\x01", b"CDF\x02", b"CDF\x05"): "a NetCDF-3 file; `nccopy -k nc4` makes a NetCDF-4 file of it, which is read",
     b"\x93NUMPY": "a single array; save the arrays of observations and actions under these names: "
     "numpy.savez(NAME, obs=.., actions=..)",
 }

@@ -76,16 +76,13 @@ def refuse_losses(
     most = max(MOST_LOST, LOST_SHARE * account.rows)
     coarser = sample_time is not None and sample_time > (1 + TIME_TOLERANCE) * measured
     if account.dropped > most and not coarser:
-        why = next((found for found in map(cause, raw) if found is not None), None)
+        why = next(filter(None, map(cause, raw)), None) or (
+            "expected to lose at most a few per cent: give a finer sample_time=SECONDS, or a coarser one than "
+            f"{measured:g} if that is what you want"
+        )
         raise UserError(
             f"resample=true would leave out {account.dropped} of {account.rows} rows, which lie in one step of "
-            f"{sample_time or measured:g} s with others; "
-            + (
-                f"{why.words}: {why.advice}"
-                if why is not None
-                else "expected to lose at most a few per cent: give a finer sample_time=SECONDS, or a coarser one than "
-                f"{measured:g} if that is what you want"
-            )
+            f"{sample_time or measured:g} s with others; {why}"
         )
     if account.alone > most and max_gap is None:
         raise UserError(
@@ -97,7 +94,5 @@ def refuse_losses(
 
 def merged_because(raw: Sequence[RawTrajectory]) -> str:
     """What the times tell of rows that were merged and of steps that were filled, in words; "" for nothing."""
-    why = next((found for found in map(cause, raw) if found is not None), None)
-    if why is not None:
-        return f"; {why.words}: {why.advice}"
-    return next(filter(None, map(set_forward, raw)), "")
+    why = next(filter(None, map(cause, raw)), None)
+    return f"; {why}" if why is not None else next(filter(None, map(set_forward, raw)), "")

@@ -13,8 +13,6 @@ from mts3.data.rows.time_causes import cause, set_forward
 from mts3.errors import UserError
 
 RESAMPLE = "resample with data.columns.resample=true (mts3 data import: resample=true)"
-
-
 # A step that differs from the clock's by no more is the clock's, to the digits that people write.
 SAME_STEP = 1e-3
 
@@ -69,16 +67,12 @@ def regular_step(trajectory: RawTrajectory, path: Path, shown: float = 0.0) -> f
     where = f"trajectory '{trajectory.name}' of {path}"
     if (steps == 0).any():
         row = int(np.argmax(steps == 0)) + 1
-        why = cause(trajectory)
-        raise UserError(
-            f"{where}: data rows {row} and {row + 1} have the same time, {_shown(trajectory, times[row])}; "
-            + (
-                f"{why.words}: {why.advice}"
-                if why is not None
-                else f"expected it to increase: leave one out, {RESAMPLE}, or name the column that tells trajectories "
-                "apart with data.columns.trajectory=NAME"
-            )
+        why = cause(trajectory) or (
+            f"expected it to increase: leave one out, {RESAMPLE}, or name the column that tells trajectories apart "
+            "with data.columns.trajectory=NAME"
         )
+        time = f"{times[row]:.12g}{_unit(trajectory)}"
+        raise UserError(f"{where}: data rows {row} and {row + 1} have the same time, {time}; {why}")
     clock = read_clock(times, shown)
     if not clock.regular:
         off = clock.uneven | clock.wide
@@ -109,22 +103,15 @@ def ordered_times(trajectory: RawTrajectory) -> np.ndarray:
     back = np.flatnonzero(np.diff(times) < 0)
     if len(back):
         row = int(back[0]) + 1
-        why = cause(trajectory)
+        why = cause(trajectory) or (
+            "expected it to increase: sort the rows, or name the column that tells trajectories apart with "
+            "data.columns.trajectory=NAME"
+        )
         first, second = in_distinct_digits(times[row - 1], times[row])
         raise UserError(
-            f"{where}: the time goes from {first} to {second}{_unit(trajectory)} at data row {row + 1}; "
-            + (
-                f"{why.words}: {why.advice}"
-                if why is not None
-                else "expected it to increase: sort the rows, or name the column that tells trajectories apart with "
-                "data.columns.trajectory=NAME"
-            )
+            f"{where}: the time goes from {first} to {second}{_unit(trajectory)} at data row {row + 1}; {why}"
         )
     return times
-
-
-def _shown(trajectory: RawTrajectory, time: float) -> str:
-    return f"{time:.12g}{_unit(trajectory)}"
 
 
 def _unit(trajectory: RawTrajectory) -> str:

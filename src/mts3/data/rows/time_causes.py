@@ -24,6 +24,9 @@ class Cause(NamedTuple):
     words: str
     advice: str
 
+    def __str__(self) -> str:
+        return f"{self.words}: {self.advice}"
+
 
 def cause(trajectory: RawTrajectory) -> Cause | None:
     """Why times of a trajectory, none of them missing, repeat or go back; None where nothing tells."""

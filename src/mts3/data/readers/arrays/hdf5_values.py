@@ -14,6 +14,7 @@ import numpy as np
 
 from mts3.data.core.stored import Rows
 from mts3.data.readers.result import listed
+from mts3.data.readers.values.time_units import UNIT_OF
 from mts3.errors import UserError
 
 # What NetCDF fills in where nothing was written and the file names no other value; bytes have none.
@@ -22,15 +23,6 @@ DEFAULT_FILL = {"f4": 9.969209968386869e36, "f8": 9.969209968386869e36, "i2": -3
 RANGES = ("valid_range", "valid_min", "valid_max")
 XARRAY = "xarray.open_dataset reads it: save what it gives with numpy.savez"
 LONGEST_UNIT = 24
-WORDS = {
-    "s": ("s", "sec", "secs", "second", "seconds"),
-    "ms": ("ms", "msec", "msecs", "millisecond", "milliseconds"),
-    "us": ("us", "usec", "µs", "microsecond", "microseconds"),
-    "ns": ("ns", "nsec", "nanosecond", "nanoseconds"),
-    "min": ("min", "mins", "minute", "minutes"),
-    "h": ("h", "hr", "hrs", "hour", "hours"),
-    "d": ("d", "day", "days"),
-}
 
 
 @dataclass(frozen=True)
@@ -156,7 +148,7 @@ def time_unit(dataset: Any, what: str) -> str | None:
     """
     text = _text(dataset.attrs.get("units")) if len(dataset.attrs) else ""
     word, since, _ = text.partition(" since ")
-    name = next((name for name, words in WORDS.items() if word.strip().lower() in words), None)
+    name = UNIT_OF.get(word.strip().lower())
     if name is None and since:
         raise UserError(f"{what} counts in '{word}', which are no seconds; {XARRAY}")
     return name

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+import numpy as np
+
 MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
           "november", "december")  # fmt: skip
 # Hours before UTC. Names that stand for several zones, as CST, IST and BST do, are not here.
@@ -125,6 +127,14 @@ def _year(text: str) -> int:
 def two_digit_year(year: int) -> int:
     """The same for a number that may be a year of two digits."""
     return _year(f"{year:02d}")
+
+
+def calendar_days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) days since 1970, and whether each is a day of the calendar."""
+    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
+    days = months.astype("datetime64[D]") + (day - 1)
+    sound = (month >= 1) & (month <= 12) & (day >= 1) & (days.astype("datetime64[M]") == months)
+    return days.astype(np.int64), sound
 
 
 def _seconds(found: re.Match[str], dated: bool) -> float | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mts3.data.readers.values.date_cells import calendar_days
 from mts3.data.readers.values.time_units import IN_WORDS, stated_unit
 from mts3.data.rows.clock import TIME_TOLERANCE
 from mts3.data.rows.columns import TIME_UNITS
@@ -64,7 +65,7 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
     calendar = _calendar(values)
     if calendar is not None:
         form = CALENDAR[len(str(int(known[0])))]
-        return Times(_from_first(calendar), Written(f"{title}: dates as {form}", local=True, from_first=True))
+        return Times(since_first(calendar), Written(f"{title}: dates as {form}", local=True, from_first=True))
     unit_of_epoch = _epoch_unit(known)
     if unit_of_epoch is not None:
         _refuse_unlikely(known, unit_of_epoch, name, path)
@@ -87,21 +88,17 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
 def _counted(values: np.ndarray, scale: float, words: str, known: np.ndarray) -> tuple[np.ndarray, Written]:
     """Seconds, from the first row where the numbers are large, and how they are written."""
     large = float(np.abs(known).max()) >= EPOCH[0] or scale == DAY
-    since = _since_first(values) if large else values.astype(np.float64)
+    since = since_first(values) if large else values.astype(np.float64)
     spacing = _float32_spacing(values, known) * scale
     # 1e-9 is no float; its inverse is.
     seconds = since / round(1 / scale) if scale < 1 else since * scale
     return seconds, Written(words, spacing=spacing, from_first=large)
 
 
-def _since_first(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind in "iu":
-        return (values.astype(np.int64) - np.int64(values[0])).astype(np.float64)
-    return _from_first(values.astype(np.float64))
-
-
-def _from_first(values: np.ndarray) -> np.ndarray:
-    return values - values[np.flatnonzero(np.isfinite(values))[0]]
+def since_first(values: np.ndarray) -> np.ndarray:
+    """(R,) float64, less the first number that is known; whole numbers without rounding."""
+    values = values.astype(np.int64 if values.dtype.kind in "iu" else np.float64)
+    return (values - values[np.argmax(np.isfinite(values))]).astype(np.float64)
 
 
 def _step(known: np.ndarray) -> float:
@@ -207,16 +204,12 @@ def _calendar(values: np.ndarray) -> np.ndarray | None:
     minute, hour = (rest % 100, rest // 100 % 100) if length > 8 else (0 * rest, 0 * rest)
     rest = rest // 10_000 if length > 8 else rest
     day, month, year = rest % 100, rest // 100 % 100, rest // 10_000
-    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1)
-    sound = (
-        (YEARS[0] <= year) & (year < YEARS[1]) & (month >= 1) & (month <= 12) & (day >= 1)
-        & (days.astype("datetime64[M]") == months) & (hour <= 24) & (minute < 60) & (second <= 60)
-    )  # fmt: skip
+    days, sound = calendar_days(year, month, day)
+    sound &= (YEARS[0] <= year) & (year < YEARS[1]) & (hour <= 24) & (minute < 60) & (second <= 60)
     if not sound.all() or (length < 14 and fraction.any()):
         return None
     out = np.full(len(values), np.nan)
-    out[known] = days.astype(np.int64) * float(DAY) + hour * 3600 + minute * 60 + second + fraction
+    out[known] = days * float(DAY) + hour * 3600 + minute * 60 + second + fraction
     return out
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mts3.data.readers.values.date_cells import Cell, UnknownZone, parsed, two_digit_year
+from mts3.data.readers.values.date_cells import Cell, UnknownZone, calendar_days, parsed, two_digit_year
 from mts3.data.rows.raw import Times, Written
 from mts3.errors import UserError
 
@@ -101,10 +101,10 @@ def _plain_iso(column: _Column) -> Times | None:
         if years.min() < NANOSECOND_YEARS[0] or years.max() > NANOSECOND_YEARS[1]:
             return None
         stamps = array.astype("datetime64[ns]")
-    return Times(since_first(stamps), Written(local=not zone, from_first=True))
+    return Times(seconds_since_first(stamps), Written(local=not zone, from_first=True))
 
 
-def since_first(stamps: np.ndarray) -> np.ndarray:
+def seconds_since_first(stamps: np.ndarray) -> np.ndarray:
     """(R,) seconds since the first known one of datetime64 stamps; NaN where one is missing."""
     missing = np.isnat(stamps)
     if missing.all():
@@ -188,10 +188,7 @@ def _calendar(fields: np.ndarray, order: str, short_years: bool) -> tuple[np.nda
     year, month, day = (fields[:, place] for place in ORDERS[order])
     if short_years:
         year = np.array([two_digit_year(y) for y in range(100)])[np.minimum(year, 99)]
-    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1)
-    sound = (month >= 1) & (month <= 12) & (day >= 1) & (days.astype("datetime64[M]") == months)
-    return days.astype(np.int64), sound
+    return calendar_days(year, month, day)
 
 
 def _any_iso(column: _Column) -> list[datetime | None] | None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.readers.values.time_numbers import number_times
-from mts3.data.readers.values.time_text import EXPECTED, NONE, since_first, text_times
+from mts3.data.readers.values.time_numbers import number_times, since_first
+from mts3.data.readers.values.time_text import EXPECTED, NONE, seconds_since_first, text_times
 from mts3.data.readers.values.time_units import stated_unit
 from mts3.data.rows.cells import as_number, as_numbers, cells
 from mts3.data.rows.columns import TIME_UNITS, Columns
@@ -49,7 +49,8 @@ def seconds(
             raise UserError(f"time column '{name}' of {path} holds dates already; leave time_unit and time_format out")
         fine = np.datetime_data(values.dtype)[0] in ("ns", "ps", "fs", "as")
         return Times(
-            since_first(values.astype(f"datetime64[{'ns' if fine else 'us'}]")), Written(local=True, from_first=True)
+            seconds_since_first(values.astype(f"datetime64[{'ns' if fine else 'us'}]")),
+            Written(local=True, from_first=True),
         )
     if values.dtype.kind == "m":
         return Times(np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "s")))
@@ -80,13 +81,13 @@ def _date_and_clock(arrays: Sequence[np.ndarray], columns: Columns, path: Path, 
         first.dtype.kind, second.dtype.kind
     ):  # fmt: skip
         if said[0] is not None and said[1] is not None and said[0] != said[1]:
-            parts = [_since_first(v) * TIME_UNITS[unit] for v, unit in zip((first, second), said, strict=True) if unit]
+            parts = [since_first(v) * TIME_UNITS[unit] for v, unit in zip((first, second), said, strict=True) if unit]
             words = f"time '{name}': {said[0]} and {said[1]} together"
             return Times(parts[0] + parts[1], Written(words, from_first=True))
         known = second[np.isfinite(second)]
         if len(known) and known.min() >= 0 and known.max() < 1 and (known % 1).any():
             words = f"time '{name}': days, as spreadsheets count them"
-            return Times((_since_first(first) + second) * TIME_UNITS["d"], Written(words, local=True, from_first=True))
+            return Times((since_first(first) + second) * TIME_UNITS["d"], Written(words, local=True, from_first=True))
     _refuse_unit(columns.time_unit, cells(arrays[0], NONE, name, path), name, path)
     date, clock = (_as_text(array, column, path) for array, column in zip(arrays, columns.time, strict=True))
     widest = max(map(len, clock), default=0)
@@ -113,10 +114,6 @@ def _numbers(values: np.ndarray) -> np.ndarray | None:
         return values.astype(np.int64)
     except (ValueError, TypeError, OverflowError):
         return as_numbers(values)
-
-
-def _since_first(values: np.ndarray) -> np.ndarray:
-    return (values - values[np.argmax(np.isfinite(values))]).astype(np.float64)
 
 
 def _as_text(values: np.ndarray, name: str, path: Path) -> list[str]:
