@@ -22,7 +22,8 @@ from mts3.files import write_aside
 
 FORMAT_KEY = "mts3_dataset"
 FORMAT_VERSION = 1
-TEXTS = ("names", "test_names", "obs_names", "action_names", "obs_units", "action_units", "name", "attribution")
+LISTS = ("test_names", "obs_names", "action_names", "obs_units", "action_units")
+TEXTS = (*LISTS, "name", "attribution")
 NUMBERS = ("obs", "actions", "lengths", "sample_time")
 
 
@@ -45,11 +46,10 @@ def save_dataset(dataset: Dataset, path: str | Path) -> Path:
     arrays: dict[str, np.ndarray] = {
         FORMAT_KEY: np.array(FORMAT_VERSION),
         "lengths": np.array([len(t) for t in trajectories], dtype=np.int64),
-        "names": _text([t.name for t in trajectories]),
+        "names": np.array([t.name for t in trajectories], np.str_),
         "sample_time": np.array(dataset.sample_time),
+        **{key: np.array(getattr(dataset, key), np.str_) for key in TEXTS},
     }
-    for key in ("test_names", "obs_names", "action_names", "obs_units", "action_units", "name", "attribution"):
-        arrays[key] = _text(getattr(dataset, key))
     if dataset.image_shape is not None:
         arrays["image_shape"] = np.array(dataset.image_shape)
     large = sum(part.size * part.dtype.itemsize for parts in columns.values() for part in parts) > LARGE
@@ -82,7 +82,7 @@ def from_arrays(arrays: Mapping[str, Rows], path: Path) -> Dataset:
     Raises:
         UserError: for a newer format, a missing array, or arrays that do not fit together.
     """
-    missing = [key for key in (*NUMBERS, *TEXTS) if key not in arrays]
+    missing = [key for key in (*NUMBERS, "names", *TEXTS) if key not in arrays]
     if missing:
         raise UserError(f"{path} lacks the array '{missing[0]}' of a data set; write it again with `mts3 data import`")
     _check_kinds(arrays, path)
@@ -97,28 +97,21 @@ def from_arrays(arrays: Mapping[str, Rows], path: Path) -> Dataset:
             f"{path} has {rows} rows of obs, {len(arrays['actions'])} of actions, {len(names)} names and lengths that "
             f"sum to {lengths.sum()}; expected them to agree: write it again"
         )
-    ends = np.cumsum(lengths)
-    with channels_called(_strings(arrays["obs_names"]), _strings(arrays["action_names"])):
+    obs, actions = arrays["obs"], arrays["actions"]
+    texts = {key: tuple(str(item) for item in np.asarray(arrays[key])) for key in LISTS}
+    pieces = [slice(end - length, end) for end, length in zip(np.cumsum(lengths), lengths, strict=True)]
+    with channels_called(texts["obs_names"], texts["action_names"]):
         trajectories = tuple(
-            Trajectory(
-                arrays["obs"][end - length : end],
-                arrays["actions"][end - length : end],
-                name,
-                None if reward is None else reward[end - length : end],
-            )
-            for end, length, name in zip(ends, lengths, names, strict=True)
+            Trajectory(obs[rows], actions[rows], name, None if reward is None else reward[rows])
+            for rows, name in zip(pieces, names, strict=True)
         )
     return Dataset(
         name=str(arrays["name"]),
         trajectories=trajectories,
         sample_time=float(np.asarray(arrays["sample_time"])),
         attribution=str(arrays["attribution"]),
-        obs_names=_strings(arrays["obs_names"]),
-        action_names=_strings(arrays["action_names"]),
-        obs_units=_strings(arrays["obs_units"]),
-        action_units=_strings(arrays["action_units"]),
-        test_names=_strings(arrays["test_names"]),
         image_shape=None if "image_shape" not in arrays else _shape(arrays["image_shape"], path),
+        **texts,
     )
 
 
@@ -129,7 +122,8 @@ def _check_kinds(arrays: Mapping[str, Rows], path: Path) -> None:
     kinds |= {"image_shape": ("iu", 1)}
     for key, array in arrays.items():
         # Lists of text that are empty may have been written without a type.
-        kind, axes = kinds.get(key, ("U", 1) if key in TEXTS and array.size else (array.dtype.kind, array.ndim))
+        usual = ("U", 1) if key in ("names", *LISTS) and array.size else (array.dtype.kind, array.ndim)
+        kind, axes = kinds.get(key, usual)
         if array.dtype.kind not in kind or array.ndim != axes:
             raise UserError(
                 f"array '{key}' of {path} is of type {array.dtype} and shape {array.shape}; expected what "
@@ -142,11 +136,3 @@ def _shape(array: Rows, path: Path) -> tuple[int, int, int]:
         raise UserError(f"{path} has image_shape {np.asarray(array).tolist()}; expected channels, height and width")
     channels, height, width = (int(size) for size in np.asarray(array))
     return channels, height, width
-
-
-def _text(value: str | list[str] | tuple[str, ...]) -> np.ndarray:
-    return np.array(value, dtype=np.str_)
-
-
-def _strings(array: Rows) -> tuple[str, ...]:
-    return tuple(str(item) for item in np.asarray(array))

@@ -38,7 +38,8 @@ def as_floats(array: Rows, what: str) -> Rows:
     if array.dtype.kind not in "fiub":
         raise UserError(f"{what} are of type {array.dtype}; expected numbers: convert or leave out what is text")
     if float32_loses(array):
-        _refuse_huge(array, what)
+        for _, rows in row_chunks(array):
+            to_single(rows, what)  # refuses what is beyond its range
         return array.as_type(np.float64) if isinstance(array, StoredArray) else array.astype(np.float64, copy=False)
     return array.as_type(np.float32) if isinstance(array, StoredArray) else to_single(array, what)
 
@@ -83,8 +84,3 @@ def has_few_values(arrays: Iterable[Rows], channel: int) -> bool:
             if len(found) > FEW:
                 return False
     return True
-
-
-def _refuse_huge(array: Rows, what: str) -> None:
-    for _, rows in row_chunks(array):
-        to_single(rows, what)

@@ -92,11 +92,8 @@ def leave_out_short(
     if not skip_short:
         shortest = min(short, key=len)
         leave_out = "" if all_short else f", or leave out the {len(short)} that are too short with data.skip_short=true"
-        raise UserError(
-            f"trajectory '{shortest.name}' of '{dataset.name}' has {len(shortest)} rows; expected at least "
-            f"{min_length} (a context of {min_length - 1} and one to predict): "
-            f"{_smaller(len(shortest), window_len)}{leave_out}"
-        )
+        expected = _expected(len(shortest), min_length, window_len)
+        raise UserError(f"trajectory '{shortest.name}' of '{dataset.name}' has {expected}{leave_out}")
     if all_short:
         raise _all_short(f"every trajectory of '{dataset.name}'", short, min_length, window_len)
     kept = tuple(trajectory for trajectory in dataset.trajectories if len(trajectory) >= min_length)
@@ -110,9 +107,14 @@ def leave_out_short(
 
 def _all_short(which: str, trajectories: Sequence[Trajectory], min_length: int, window_len: int) -> UserError:
     longest = max(trajectories, key=len)
-    return UserError(
-        f"{which} is too short: '{longest.name}', the longest, has {len(longest)} rows; expected at least "
-        f"{min_length} (a context of {min_length - 1} and one to predict): {_smaller(len(longest), window_len)}"
+    expected = _expected(len(longest), min_length, window_len)
+    return UserError(f"{which} is too short: '{longest.name}', the longest, has {expected}")
+
+
+def _expected(rows: int, min_length: int, window_len: int) -> str:
+    return (
+        f"{rows} rows; expected at least {min_length} (a context of {min_length - 1} and one to predict): "
+        f"{_smaller(rows, window_len)}"
     )
 
 

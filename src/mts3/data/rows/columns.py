@@ -95,19 +95,16 @@ class Columns:
         unknown = set(given) - set(KEYS)
         if unknown:
             raise UserError(f"unknown key '{sorted(unknown)[0]}' in the column mapping; expected {', '.join(KEYS)}")
-        for key in TEXTS:
-            if not isinstance(given.get(key, ""), str):
-                raise UserError(f"column mapping {key}={given[key]!r}; expected {_TEXT.get(key, 'one word')}")
-        for key in SECONDS:
-            value = given.get(key, 1)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-                raise UserError(f"column mapping {key}={value!r}; expected seconds, > 0")
-        for key in WHOLE:
-            if isinstance(given.get(key, 0), bool) or not isinstance(given.get(key, 0), int):
-                raise UserError(f"column mapping {key}={given[key]!r}; expected a whole number of rows")
-        for key in REPAIRS:
-            if not isinstance(given.get(key, False), bool):
-                raise UserError(f"column mapping {key}={given[key]!r}; expected true or false")
+        for keys, kind, expected in (
+            (TEXTS, str, "one word"),
+            (SECONDS, int | float, "seconds, > 0"),
+            (WHOLE, int, "a whole number of rows"),
+            (REPAIRS, bool, "true or false"),
+        ):
+            for key, value in ((key, given[key]) for key in keys if key in given):
+                fits = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+                if not fits or (keys is SECONDS and not 0 < value < float("inf")):
+                    raise UserError(f"column mapping {key}={value!r}; expected {_TEXT.get(key, expected)}")
         lists = {key: _names(key, given.pop(key, ())) for key in LISTS}
         columns = cls(**lists, **given)
         columns._check_together()

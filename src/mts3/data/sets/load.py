@@ -81,17 +81,13 @@ def load_with_notes(
         raise UserError(
             f"data set '{name}' {origin} and takes no path; for your own file use data=file data.path={path}"
         )
-    dataset = _load_generated(name, size, seed) if name in GENERATED else SHIPPED[name]()
-    return mask_with_notes(dataset, mapping)
+    if name in SHIPPED:
+        return mask_with_notes(SHIPPED[name](), mapping)
+    wanted = cached(name, size, seed)
+    return mask_with_notes(wanted.load() or wanted.make(), mapping)
 
 
 def names_a_set(text: str) -> bool:
     """Whether a user who writes this means a set by name, known or misspelt; if not, a file, a folder or minari:ID."""
     path = Path(text)
     return text in DATASETS or not (path.suffix or path.exists() or text.startswith(MINARI_PREFIX))
-
-
-def _load_generated(name: str, size: str | None, seed: int | None) -> Dataset:
-    wanted = cached(name, size, seed)
-    kept = wanted.load()
-    return wanted.make() if kept is None else kept

@@ -48,10 +48,8 @@ def seconds(
         if given or columns.time_format:
             raise UserError(f"time column '{name}' of {path} holds dates already; leave time_unit and time_format out")
         fine = np.datetime_data(values.dtype)[0] in ("ns", "ps", "fs", "as")
-        return Times(
-            seconds_since_first(values.astype(f"datetime64[{'ns' if fine else 'us'}]")),
-            Written(local=True, from_first=True),
-        )
+        stamps = values.astype("datetime64[ns]" if fine else "datetime64[us]")
+        return Times(seconds_since_first(stamps), Written(local=True, from_first=True))
     if values.dtype.kind == "m":
         return Times(np.where(np.isnat(values), np.nan, values / np.timedelta64(1, "s")))
     if values.dtype.kind in "UTO":
