@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mts3.data.core.trajectory import Dataset, Trajectory, channels_called
+from mts3.data.core.trajectory import Dataset
 from mts3.data.quality.channel_flaws import channel_flaws
-from mts3.data.rows.codes import Codes, Counts, leave_out
+from mts3.data.rows.codes import Codes, Counts
 from mts3.data.rows.columns import Columns
 from mts3.data.rows.raw import RawDataset, RawTrajectory, RefusedRows
 from mts3.errors import UserError
@@ -28,21 +28,18 @@ def without_codes(dataset: Dataset, codes: Codes) -> tuple[Dataset, Counts]:
     """
     raw: list[RawTrajectory] = []
     total: Counts = Counter()
+    names = dataset.obs_names, dataset.action_names
     for t in dataset.trajectories:
-        obs, obs_counts = leave_out(codes, t.obs, dataset.obs_names)
-        actions, action_counts = leave_out(codes, t.actions, dataset.action_names)
-        reward, reward_counts = (None, Counter()) if t.reward is None else leave_out(codes, t.reward, ("reward",))
-        raw.append(RawTrajectory(t.name, obs, actions, None, reward))
-        total += obs_counts + action_counts + reward_counts
+        own, counts = RawTrajectory(t.name, t.obs, t.actions, None, t.reward).without_codes(codes, *names)
+        raw.append(own)
+        total += counts
     if not total:
         return dataset, total
+    recording = RawDataset(dataset.name, tuple(raw), *names, dataset.sample_time)
     try:
-        with channels_called(dataset.obs_names, dataset.action_names):
-            trajectories = tuple(Trajectory(t.obs, t.actions, t.name, t.reward) for t in raw)
-        return replace(dataset, trajectories=trajectories), total
+        return replace(dataset, trajectories=recording.sound_trajectories()), total
     except UserError as error:
-        names = dataset.obs_names, dataset.action_names
-        raise RefusedRows(str(error), RawDataset(dataset.name, tuple(raw), *names, dataset.sample_time)) from error
+        raise RefusedRows(str(error), recording) from error
 
 
 def mask_flaws(dataset: Dataset, columns: Columns) -> Dataset:

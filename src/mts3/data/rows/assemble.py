@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from mts3.data.core.resolution import as_floats
-from mts3.data.core.stored import Rows
-from mts3.data.core.trajectory import BadValue, Dataset, Trajectory, channels_called
-from mts3.data.rows.codes import Codes, leave_out
+from mts3.data.core.trajectory import BadValue, Dataset
+from mts3.data.rows.codes import Codes
 from mts3.data.rows.codes import notes as code_notes
 from mts3.data.rows.columns import Columns
-from mts3.data.rows.raw import RawDataset, RawTrajectory, RefusedRows, Times, Written
+from mts3.data.rows.raw import RawDataset, RawTrajectory, RefusedRows
 from mts3.data.rows.resample import measured_step
 from mts3.data.rows.resample import resample as resampled
 from mts3.data.rows.row_account import merged_because, refuse_losses
@@ -23,73 +22,48 @@ from mts3.errors import UserError
 
 
 def assemble(
-    path: Path,
-    obs: Rows,
-    actions: Rows,
+    rows: RawTrajectory,
     obs_names: tuple[str, ...],
     action_names: tuple[str, ...],
     columns: Columns,
+    path: Path,
     ids: np.ndarray | None = None,
-    times: Times | None = None,
-    reward: Rows | None = None,
 ) -> tuple[Dataset, tuple[str, ...]]:
     """One data set out of the rows of a file, and what to say about it, a line each.
 
     Args:
-        path: Gives the name.
-        obs: (R, O), NaN = not observed.
-        actions: (R, A).
+        rows: All of the file, of R rows.
         obs_names, action_names: One a column.
         columns: The user's mapping; its missing, sample_time, max_gap, resample and action_shift count.
+        path: Gives the name.
         ids: (R,) what tells trajectories apart, in any order of rows; None: one recording.
-        times: (R,) seconds, and how the file writes them; None: no times.
-        reward: (R,) NaN = not known; None: no reward.
 
     Raises:
         RefusedRows: a UserError that carries the rows, for times that do not increase regularly (with `resample`: that
             decrease or are missing), and for all that Trajectory and Dataset refuse.
     """
-    if len(obs) == 0:
+    if len(rows) == 0:
         raise UserError(f"{path} has a header and no rows; expected at least 2 rows of data")
-    codes = Codes.of(columns.missing)
-    obs, obs_codes = leave_out(codes, obs, obs_names)
-    actions, action_codes = leave_out(codes, actions, action_names)
-    reward, reward_codes = (None, Counter()) if reward is None else leave_out(codes, reward, ("reward",))
+    rows, counts = rows.without_codes(Codes.of(columns.missing), obs_names, action_names)
     # Before the split into trajectories: a float32 array is then kept as it is, its pieces are views.
-    obs, actions = as_floats(obs, f"observations in {path}"), as_floats(actions, f"actions in {path}")
-    raw = tuple(
-        RawTrajectory(
-            name,
-            obs[rows],
-            actions[rows],
-            None if times is None else times.seconds[rows],
-            None if reward is None else reward[rows],
-            Written() if times is None else times.written,
-        )
-        for name, rows in _groups(ids, path.stem)
-    )
+    obs, actions = as_floats(rows.obs, f"observations in {path}"), as_floats(rows.actions, f"actions in {path}")
+    rows = replace(rows, obs=obs, actions=actions)
+    raw = tuple(rows.part(own, name) for name, own in _groups(ids, path.stem))
     whole = tuple(trajectory for trajectory in raw if len(trajectory) > 1) or raw
-    notes = code_notes(obs_codes + action_codes + reward_codes)
+    notes = code_notes(counts)
     notes = (*notes, one_row_note(len(raw) - len(whole))) if len(whole) < len(raw) else notes
     raw = tuple(trajectory.with_actions_moved(columns.action_shift) for trajectory in whole)
+    recording = RawDataset(path.stem, raw, obs_names, action_names, columns.sample_time)
     try:
         pieces, step, said = _regular(raw, columns, path)
-        with channels_called(obs_names, action_names):
-            trajectories = tuple(Trajectory(p.obs, p.actions, p.name, p.reward) for p in pieces)
-        dataset = Dataset(
-            name=path.stem,
-            trajectories=trajectories,
-            obs_names=obs_names,
-            action_names=action_names,
-            sample_time=step,
-        )
+        trajectories = replace(recording, trajectories=tuple(pieces)).sound_trajectories()
+        dataset = Dataset(path.stem, trajectories, obs_names, action_names, step)
     except UserError as error:
-        recording = RawDataset(path.stem, raw, obs_names, action_names, columns.sample_time)
         where = "" if str(path) in str(error) else f"{path}: "
         # Those of actions are no longer rows of the file.
         moved = isinstance(error, BadValue) and error.what.startswith("actions") and columns.action_shift
         counted = f"; actions are counted after action_shift={columns.action_shift}" if moved else ""
-        notes = (*notes, raw[0].written.words) if raw[0].written.words else notes
+        notes = (*notes, rows.written.words) if rows.written.words else notes
         raise RefusedRows(f"{where}{error}{counted}", recording, notes) from error
     return dataset, (*notes, *said)
 

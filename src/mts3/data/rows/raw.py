@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from mts3.data.core.alignment import aligned
 from mts3.data.core.stored import Rows, hold_last
+from mts3.data.core.trajectory import Trajectory, channels_called
+from mts3.data.rows.codes import Codes, Counts, leave_out
 from mts3.errors import UserError
 
 
@@ -37,7 +40,7 @@ class Times(NamedTuple):
 
 @dataclass(frozen=True)
 class RawTrajectory:
-    """The rows of one trajectory, in the order of the file.
+    """The rows of one trajectory, or of a file that holds several, in the order of the file.
 
     Attributes:
         name: As in the file.
@@ -57,6 +60,23 @@ class RawTrajectory:
 
     def __len__(self) -> int:
         return len(self.obs)
+
+    def part(self, rows: slice | np.ndarray, name: str) -> RawTrajectory:
+        """Some of the rows; a slice gives views."""
+        times = None if self.times is None else self.times[rows]
+        reward = None if self.reward is None else self.reward[rows]
+        return RawTrajectory(name, self.obs[rows], self.actions[rows], times, reward, self.written)
+
+    def without_codes(
+        self, codes: Codes, obs_names: Sequence[str], action_names: Sequence[str]
+    ) -> tuple[RawTrajectory, Counts]:
+        """The same with NaN for the numbers that are codes for missing, and how many there were."""
+        obs, counts = leave_out(codes, self.obs, obs_names)
+        actions, of_actions = leave_out(codes, self.actions, action_names)
+        if self.reward is None:
+            return replace(self, obs=obs, actions=actions), counts + of_actions
+        reward, of_reward = leave_out(codes, self.reward, ("reward",))
+        return replace(self, obs=obs, actions=actions, reward=reward), counts + of_actions + of_reward
 
     def with_actions_moved(self, shift: int) -> RawTrajectory:
         """The same with the action between rows t and t+1, which stands in row t + `shift`, in row t.
@@ -90,6 +110,15 @@ class RawDataset:
     obs_names: tuple[str, ...]
     action_names: tuple[str, ...]
     sample_time: float | None = None
+
+    def sound_trajectories(self) -> tuple[Trajectory, ...]:
+        """What `Trajectory` makes of them.
+
+        Raises:
+            UserError: for what it refuses, with the channel's name.
+        """
+        with channels_called(self.obs_names, self.action_names):
+            return tuple(Trajectory(t.obs, t.actions, t.name, t.reward) for t in self.trajectories)
 
 
 class RefusedRows(UserError):

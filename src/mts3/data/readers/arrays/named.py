@@ -18,12 +18,15 @@ from mts3.data.readers.result import ReadResult, listed, refuse_marks, refuse_re
 from mts3.data.readers.values.times import seconds
 from mts3.data.rows.assemble import assemble
 from mts3.data.rows.columns import EXAMPLE, Columns
+from mts3.data.rows.raw import RawTrajectory, Written
 from mts3.errors import UserError
 
 # Of numpy, in which a date or a number with a comma may be written.
 TEXT = "UTSO"
 # This many times more channels than rows are more likely rows and channels that changed places.
 WIDE = 10
+Names = tuple[tuple[str, ...], tuple[str, ...]]
+"""Of the channels of observations, and of those of actions."""
 LONGER = (
     "actions have a row more than observations: actions[t] is taken to act between obs[t] and obs[t+1], and the last "
     "row is left out; if the first one led to obs[0], say action_shift=1 (mts3 train: data.columns.action_shift=1)"
@@ -74,13 +77,18 @@ def read_arrays(
         refuse_marks(columns, str(path))
     ends: tuple[str, ...] = ()
     if obs.ndim == 3:
-        dataset, notes = _stacked(obs, actions, obs_names, action_names, columns, path), ()
+        dataset, notes = _stacked(obs, actions, (obs_names, action_names), columns, path), ()
     else:
         if columns.trajectory is not None:
             ids = _vector(arrays, columns.trajectory, len(obs), path).astype(str)
         else:
             ids, ends = episode_ids(arrays, obs_keys[0], len(obs))
-        dataset, notes = _one_after_the_other(obs, actions, obs_names, action_names, ids, arrays, columns, path)
+        times, written = None, Written()
+        if columns.time:
+            times, written = seconds([_vector(arrays, name, len(obs), path) for name in columns.time], columns, path)
+        reward = None if columns.reward is None else _vector(arrays, columns.reward, len(obs), path)
+        rows = RawTrajectory(path.stem, obs, actions, times, reward, written)
+        dataset, notes = _one_after_the_other(rows, (obs_names, action_names), ids, columns, path)
         notes = (*ends_note(ids, ends), *notes)
     units = units or {}
     dataset = replace(
@@ -112,43 +120,18 @@ def _surplus(obs: Rows, actions: Rows, path: Path) -> int:
 
 
 def _one_after_the_other(
-    obs: Rows,
-    actions: Rows,
-    obs_names: tuple[str, ...],
-    action_names: tuple[str, ...],
-    ids: np.ndarray | None,
-    arrays: Mapping[str, Rows],
-    columns: Columns,
-    path: Path,
+    rows: RawTrajectory, names: Names, ids: np.ndarray | None, columns: Columns, path: Path
 ) -> tuple[Dataset, tuple[str, ...]]:
     """The rows of one recording, or of several that their ids tell apart."""
-    if len(actions) > len(obs) and columns.action_shift > 0:
-        actions, shift = actions[1:], columns.action_shift - 1  # the first one led to obs[0]
-        columns = replace(columns, action_shift=shift)
-    actions = hold_last(actions) if len(actions) < len(obs) else actions[: len(obs)]
-    return assemble(
-        path,
-        obs,
-        actions,
-        obs_names,
-        action_names,
-        columns,
-        ids=ids,
-        times=seconds([_vector(arrays, name, len(obs), path) for name in columns.time], columns, path)
-        if columns.time
-        else None,
-        reward=None if columns.reward is None else _vector(arrays, columns.reward, len(obs), path),
-    )
+    actions = rows.actions
+    if len(actions) > len(rows) and columns.action_shift > 0:
+        actions = actions[1:]  # the first one led to obs[0]
+        columns = replace(columns, action_shift=columns.action_shift - 1)
+    actions = hold_last(actions) if len(actions) < len(rows) else actions[: len(rows)]
+    return assemble(replace(rows, actions=actions), *names, columns, path, ids)
 
 
-def _stacked(
-    obs: Rows,
-    actions: Rows,
-    obs_names: tuple[str, ...],
-    action_names: tuple[str, ...],
-    columns: Columns,
-    path: Path,
-) -> Dataset:
+def _stacked(obs: Rows, actions: Rows, names: Names, columns: Columns, path: Path) -> Dataset:
     """N trajectories of one length; the first axis tells them apart, so there is no column of ids or times."""
     if columns.time or columns.trajectory is not None or columns.reward is not None:
         raise UserError(
@@ -161,9 +144,9 @@ def _stacked(
     for n in range(len(obs)):
         name = f"{path.stem}-{n}"
         rows, own, _ = aligned(obs[n], actions[n], None, columns.action_shift, name)
-        with channels_called(obs_names, action_names):
+        with channels_called(*names):
             trajectories.append(Trajectory(rows, own[: len(rows)], name))
-    return Dataset(path.stem, tuple(trajectories), obs_names, action_names, columns.sample_time or 1.0)
+    return Dataset(path.stem, tuple(trajectories), *names, columns.sample_time or 1.0)
 
 
 def _side_by_side(arrays: Mapping[str, Rows], keys: tuple[str, ...], path: Path) -> tuple[Rows, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parque
 from mts3.data.readers.tables.lerobot_frames import INFO, frame_times, missing_notes
 from mts3.data.rows.assemble import assemble
 from mts3.data.rows.columns import Columns
-from mts3.data.rows.raw import RefusedRows, Times
+from mts3.data.rows.raw import RawTrajectory, RefusedRows
 from mts3.errors import UserError
 
 EPISODE, FRAME, STAMP, REWARD = "episode_index", "frame_index", "timestamp", "next.reward"
@@ -44,25 +44,24 @@ def read(folder: Path, columns: Columns) -> ReadResult:
     features = info["features"]
     obs_keys, action_keys = _wanted(features, columns, str(folder))
     reward = REWARD if REWARD in features else None
-    names = [EPISODE, FRAME, *obs_keys, *action_keys, *([REWARD] if reward else [])]
-    rows = _rows(folder, names, STAMP if STAMP in features else None)
+    wanted = [EPISODE, FRAME, *obs_keys, *action_keys, *([REWARD] if reward else [])]
+    rows = _rows(folder, wanted, STAMP if STAMP in features else None)
     order = np.lexsort((rows[FRAME][:, 0], rows[EPISODE][:, 0]))
     episodes, frames = rows[EPISODE][order, 0].astype(np.int64), rows[FRAME][order, 0]
     times = frame_times(episodes, frames, rows[STAMP][order, 0] if STAMP in rows else None, fps)
     # Frames are counted, not timed: a step that the user gives stands above the file's.
     step = columns.sample_time if columns.sample_time and not columns.resample else 1.0 / fps
+    whole = RawTrajectory(
+        folder.stem,
+        np.concatenate([rows[key][order] for key in obs_keys], axis=1),
+        np.concatenate([rows[key][order] for key in action_keys] or [np.empty((len(order), 0))], axis=1),
+        times.seconds if times.note else frames * step,
+        rows[REWARD][order, 0] if reward else None,
+    )
+    names = [_channels(features, keys, rows) for keys in (obs_keys, action_keys)]
+    ids = np.char.add("episode_", episodes.astype(np.str_))
     try:
-        dataset, said = assemble(
-            folder,
-            np.concatenate([rows[key][order] for key in obs_keys], axis=1),
-            np.concatenate([rows[key][order] for key in action_keys] or [np.empty((len(order), 0))], axis=1),
-            _channels(features, obs_keys, rows),
-            _channels(features, action_keys, rows),
-            columns,
-            ids=np.char.add("episode_", episodes.astype(np.str_)),
-            times=Times(times.seconds if times.note else frames * step),
-            reward=rows[REWARD][order, 0] if reward else None,
-        )
+        dataset, said = assemble(whole, names[0], names[1], columns, folder, ids)
     except RefusedRows as error:
         raise (RefusedRows(f"{error}; {times.note}", error.recording, error.notes) if times.note else error) from error
     if not times.note:  # what fps says is exact

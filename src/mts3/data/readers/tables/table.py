@@ -17,7 +17,7 @@ from mts3.data.readers.values.times import seconds
 from mts3.data.rows.assemble import assemble
 from mts3.data.rows.cells import cells
 from mts3.data.rows.columns import Columns, require
-from mts3.data.rows.raw import RefusedRows
+from mts3.data.rows.raw import RawTrajectory, RefusedRows, Written
 from mts3.errors import UserError
 
 
@@ -78,34 +78,21 @@ def read_table(path: Path, table: Table, columns: Columns) -> ReadResult:
 
     unused = [name for name in table.names if name not in wanted]
     left_out = ((f"not used: {listed(unused)}",) if unused else ()) + table.notes + found.notes
-    times = None
+    times, written = None, Written()
     if columns.time:
-        times = seconds([found.times[name] for name in columns.time], columns, path, table.units)
+        times, written = seconds([found.times[name] for name in columns.time], columns, path, table.units)
     by = columns.trajectory
+    ids = None if by is None else _ids(data[by], by, path, table.writing)
+    reward = None if columns.reward is None else found.values[columns.reward]
+    whole = RawTrajectory(path.stem, block(obs_names), block(action_names), times, reward, written)
     try:
-        dataset, notes = assemble(
-            path,
-            block(obs_names),
-            block(action_names),
-            obs_names,
-            action_names,
-            columns,
-            ids=None if by is None else _ids(data[by], by, path, table.writing),
-            times=times,
-            reward=None if columns.reward is None else found.values[columns.reward],
-        )
+        dataset, notes = assemble(whole, obs_names, action_names, columns, path, ids)
     except RefusedRows as error:
-        apart = None if times is None or by is not None else trajectory_column(times.seconds, unused, table.load)
-        hint = (
-            f"; or is it several trajectories? With trajectory={apart} the times of each are regular" if apart else ""
-        )
-        raise RefusedRows(f"{error}{hint}", error.recording, (*left_out, *error.notes)) from error
-    if table.units:
-        dataset = replace(
-            dataset,
-            obs_units=tuple(table.units.get(name, "") for name in obs_names),
-            action_units=tuple(table.units.get(name, "") for name in action_names),
-        )
+        apart = None if times is None or by is not None else trajectory_column(times, unused, table.load)
+        hint = f"; or is it several trajectories? With trajectory={apart} the times of each are regular"
+        raise RefusedRows(f"{error}{hint if apart else ''}", error.recording, (*left_out, *error.notes)) from error
+    units = [tuple(table.units.get(name, "") for name in names) for names in (obs_names, action_names)]
+    dataset = replace(dataset, obs_units=units[0], action_units=units[1])
     return ReadResult(
         dataset,
         table.format + found.format + table.more,
