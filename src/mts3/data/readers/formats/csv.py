@@ -15,7 +15,7 @@ from mts3.data.readers.formats import reads
 from mts3.data.readers.result import ReadResult
 from mts3.data.readers.tables.csv_rows import COMMENT, DELIMITERS, csv_rows
 from mts3.data.readers.tables.table import Table, read_table
-from mts3.data.readers.values.numbers import Writing
+from mts3.data.readers.values.marks import Writing
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -53,15 +53,15 @@ def read(path: Path, columns: Columns) -> ReadResult:
                 yield (row[place] for row in rows.rows)
 
     table = Table(
+        Writing(path, rest, rows.delimiter == ",", rows.line),
         [name for name in rows.header if name],
         load,
         f"CSV with {DELIMITERS[rows.delimiter]}",
         (" and a line of units" if rows.units else "") + encoding,
         rows.units,
         rows.notes,
-        Writing(rest, rows.delimiter == ",", rows.line),
     )
-    return read_table(path, table, columns)
+    return read_table(table, columns)
 
 
 def _text(path: Path) -> tuple[str, str]:

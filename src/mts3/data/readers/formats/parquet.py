@@ -15,6 +15,7 @@ from mts3.data.readers.formats import reads
 from mts3.data.readers.result import ReadResult
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.readers.tables.table import Table, read_table
+from mts3.data.readers.values.marks import Writing
 from mts3.data.rows.cells import refuse_long
 from mts3.data.rows.columns import ACTION_PREFIXES, OBS_PREFIXES, Columns
 from mts3.errors import UserError
@@ -43,8 +44,8 @@ def read(path: Path, columns: Columns) -> ReadResult:
             return {name: channels[name] if table is None or name in channels else _values(table[name], name, path, pa)
                     for name in names}  # fmt: skip
 
-        table = Table([name for field in schema.names for name in places.get(field, [field])], load, "Parquet")
-        return read_table(path, table, _by_place(columns, places, plain))
+        names = [name for field in schema.names for name in places.get(field, [field])]
+        return read_table(Table(Writing(path), names, load, "Parquet"), _by_place(columns, places, plain))
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         raise damaged(path, error) from error
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
 from mts3.data.readers.result import ReadResult, listed, roles
 from mts3.data.readers.tables.long_form import refuse_long_form
 from mts3.data.readers.tables.trajectory_column import trajectory_column
-from mts3.data.readers.values.numbers import Writing, numbers
+from mts3.data.readers.values.marks import Writing
+from mts3.data.readers.values.numbers import numbers
 from mts3.data.readers.values.times import seconds
 from mts3.data.rows.assemble import assemble
 from mts3.data.rows.cells import cells
@@ -26,29 +26,28 @@ class Table:
     """A file of named columns.
 
     Attributes:
+        writing: Its file, and how text is written there.
         names: All of them.
         load: Reads the named columns: (R,) arrays of numbers, dates or text.
         format: In words; after it comes how numbers are written, and then `more`.
         more: What follows it.
         units: The unit of each column, where the file says so.
         notes: What its reader left out.
-        writing: How its text is written.
     """
 
+    writing: Writing
     names: Sequence[str]
     load: Callable[[list[str]], Mapping[str, np.ndarray]]
     format: str
     more: str = ""
     units: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    writing: Writing = field(default_factory=Writing)
 
 
-def read_table(path: Path, table: Table, columns: Columns) -> ReadResult:
+def read_table(table: Table, columns: Columns) -> ReadResult:
     """The data set in a table.
 
     Args:
-        path: For names and errors.
         table: The columns.
         columns: The user's mapping.
 
@@ -56,6 +55,7 @@ def read_table(path: Path, table: Table, columns: Columns) -> ReadResult:
         UserError: for a column that is missing, not numeric or can be read in two ways, a table of one row a sensor,
             and for all that `assemble` refuses.
     """
+    path = table.writing.path
     repeated = next((name for name, count in Counter(table.names).items() if count > 1), None)
     if repeated is not None:
         raise UserError(f"{path} has two columns '{repeated}'; name each column differently")
@@ -67,7 +67,7 @@ def read_table(path: Path, table: Table, columns: Columns) -> ReadResult:
     wanted = dict.fromkeys([*obs_names, *action_names, *others])
     data = table.load(list(wanted))
     channels = (*obs_names, *action_names, *(() if columns.reward is None else (columns.reward,)))
-    found = numbers(data, tuple(dict.fromkeys(channels)), columns.time, columns, path, table.writing)
+    found = numbers(data, tuple(dict.fromkeys(channels)), columns.time, columns, table.writing)
     rows = len(data[obs_names[0]])
 
     def block(names: tuple[str, ...]) -> np.ndarray:
@@ -82,7 +82,7 @@ def read_table(path: Path, table: Table, columns: Columns) -> ReadResult:
     if columns.time:
         times, written = seconds([found.times[name] for name in columns.time], columns, path, table.units)
     by = columns.trajectory
-    ids = None if by is None else _ids(data[by], by, path, table.writing)
+    ids = None if by is None else _ids(data[by], by, table.writing)
     reward = None if columns.reward is None else found.values[columns.reward]
     whole = RawTrajectory(path.stem, block(obs_names), block(action_names), times, reward, written)
     try:
@@ -101,17 +101,17 @@ def read_table(path: Path, table: Table, columns: Columns) -> ReadResult:
     )
 
 
-def _ids(values: np.ndarray, name: str, path: Path, writing: Writing) -> np.ndarray:
+def _ids(values: np.ndarray, name: str, writing: Writing) -> np.ndarray:
     """(R,) text that tells trajectories apart.
 
     Raises:
         UserError: for a row without one.
     """
-    ids = values.astype(np.str_) if values.dtype.kind in "fiub" else cells(values, "", name, path)
+    ids = values.astype(np.str_) if values.dtype.kind in "fiub" else cells(values, "", name, writing.path)
     if (ids == "").any() or (values.dtype.kind == "f" and np.isnan(values).any()):
         row = int(np.argmax((ids == "") | (ids == "nan")))
         raise UserError(
-            f"column '{name}' of {path}{writing.line(row)} is empty in data row {row + 1}; expected what tells "
+            f"column '{name}' of {writing.path}{writing.line(row)} is empty in data row {row + 1}; expected what tells "
             "trajectories apart in every row"
         )
     return ids

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,23 @@ SIGNS = {".": ".", ",": ",", " ": " \u00a0\u2009\u202f", "'": "'\u2019", "_": "_
 PLURALS = {".": "points", ",": "commas", " ": "spaces", "'": "apostrophes", "_": "underscores"}
 OPEN = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}")
 GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}(?:\1\d{3})+")
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How a table of text is written.
+
+    Attributes:
+        path: The file, for errors.
+        rest: The columns besides some: they may tell decimal marks from others.
+        points_usual: Whether a point is the decimal mark where nothing is said, as between commas.
+        line: What to add to the error of a row, counted from 0: its line in the file.
+    """
+
+    path: Path
+    rest: Callable[[Collection[str]], Iterable[Iterable[object]]] = lambda names: ()
+    points_usual: bool = True
+    line: Callable[[int], str] = lambda row: ""
 
 
 @dataclass(frozen=True)
@@ -47,21 +64,18 @@ class Marks:
         return float(cell.replace(found["by"], "").replace(self.decimal, ".")), sign
 
 
-def recognised(
-    texts: Mapping[str, Iterable[str]],
-    rest: Callable[[], Iterable[Iterable[str]]],
-    columns: Columns,
-    path: Path,
-    points_usual: bool,
-) -> dict[str, Marks]:
+def stripped(cells: Iterable[object]) -> Iterator[str]:
+    """Their text, without blanks around it."""
+    return (str(cell).strip() for cell in cells)
+
+
+def recognised(texts: Mapping[str, Iterable[object]], columns: Columns, writing: Writing) -> dict[str, Marks]:
     """How the numbers in each column are written.
 
     Args:
-        texts: The cells of each column, without blanks around them.
-        rest: Those of the other columns of the file; asked where `texts` do not settle it.
+        texts: The cells of each column.
         columns: The user's mapping; its decimal and thousands are obeyed.
-        path: For errors.
-        points_usual: Whether a point is the decimal mark where nothing is said, as between commas.
+        writing: Of the file; the rest of it is looked at where `texts` do not settle it.
 
     Raises:
         UserError: for a column that can be read in two ways.
@@ -71,13 +85,13 @@ def recognised(
         return dict.fromkeys(texts, Marks.of(decimal, columns.thousands))
     found = {name: _Evidence.of(cells) for name, cells in texts.items()}
     said = {evidence.decimal for evidence in found.values()} - {None}
-    if not said and any(evidence.unsettled(points_usual) for evidence in found.values()):
-        said = {_Evidence.of(cells).decimal for cells in rest()} - {None}
+    if not said and any(evidence.unsettled(writing.points_usual) for evidence in found.values()):
+        said = {_Evidence.of(cells).decimal for cells in writing.rest(texts.keys())} - {None}
     of_file = said.pop() if len(said) == 1 else None
     marks: dict[str, Marks] = {}
     for name, evidence in found.items():
-        if of_file is None and evidence.unsettled(points_usual):
-            raise _two_ways(evidence.open, name, path)
+        if of_file is None and evidence.unsettled(writing.points_usual):
+            raise _two_ways(evidence.open, name, writing.path)
         marks[name] = Marks.of(evidence.decimal or (of_file if evidence.open else None) or ".", columns.thousands)
     return marks
 
@@ -108,10 +122,10 @@ class _Evidence:
     everywhere: bool = True
 
     @classmethod
-    def of(cls, cells: Iterable[str]) -> _Evidence:
+    def of(cls, cells: Iterable[object]) -> _Evidence:
         """From its cells, up to the first one that tells."""
         evidence = cls()
-        for cell in cells:
+        for cell in stripped(cells):
             if "." not in cell and "," not in cell:
                 evidence.everywhere = evidence.everywhere and as_number(cell) is None
             elif found := OPEN.fullmatch(cell):

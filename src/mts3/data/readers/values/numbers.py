@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from mts3.data.readers.values.marks import Marks, is_written_number, recognised, words
+from mts3.data.readers.values.marks import Marks, Writing, is_written_number, recognised, stripped, words
 from mts3.data.rows.cells import as_number, as_numbers, bare, refuse_long
 from mts3.data.rows.codes import EMPTY, Codes, Counts, notes
 from mts3.data.rows.columns import Columns
@@ -17,21 +16,6 @@ from mts3.errors import UserError
 
 # True and false in text; read as in Parquet, 1 and 0.
 PAIRS = ({"true": 1.0, "false": 0.0}, {"on": 1.0, "off": 0.0}, {"yes": 1.0, "no": 0.0}, {"open": 1.0, "closed": 0.0})
-
-
-@dataclass(frozen=True)
-class Writing:
-    """How a table of text is written.
-
-    Attributes:
-        rest: The columns besides some: they may tell decimal marks from others.
-        points_usual: Whether a point is the decimal mark where nothing is said, as between commas.
-        line: What to add to the error of a row, counted from 0: its line in the file.
-    """
-
-    rest: Callable[[Collection[str]], Iterable[Iterable[str]]] = lambda names: ()
-    points_usual: bool = True
-    line: Callable[[int], str] = lambda row: ""
 
 
 @dataclass
@@ -65,12 +49,7 @@ class Numbers:
 
 
 def numbers(
-    data: Mapping[str, np.ndarray],
-    names: Sequence[str],
-    times: Sequence[str],
-    columns: Columns,
-    path: Path,
-    writing: Writing,
+    data: Mapping[str, np.ndarray], names: Sequence[str], times: Sequence[str], columns: Columns, writing: Writing
 ) -> Numbers:
     """The named columns as numbers.
 
@@ -79,7 +58,6 @@ def numbers(
         names: Those of numbers.
         times: Those of times, which may be dates.
         columns: The user's mapping; missing, decimal and thousands count.
-        path: For errors.
         writing: What the file says besides.
 
     Raises:
@@ -88,19 +66,18 @@ def numbers(
     out = Numbers(times={name: data[name] for name in times})
     for name in names:
         if data[name].dtype.kind not in "fiubUTO":
-            raise UserError(f"column '{name}' of {path} is of type {data[name].dtype}; expected numbers")
+            raise UserError(f"column '{name}' of {writing.path} is of type {data[name].dtype}; expected numbers")
     plain = {name: as_numbers(data[name]) for name in names}
-    marks = _marks(data, plain, times, columns, path, writing)
+    marks = _marks(data, plain, times, columns, writing)
     codes = Codes.of(columns.missing)
     for name in names:
         array = plain[name]
         if array is None or name in marks:
-            column = _Column(name, data[name].tolist(), marks.get(name, Marks.of(".")), path, writing)
-            array = column.numbers(codes, out)
+            array = _Column(name, data[name].tolist(), marks.get(name, Marks.of(".")), writing).numbers(codes, out)
         out.values[name] = array
     for name in times:
         if name in marks:
-            out.times[name] = _Column(name, data[name].tolist(), marks[name], path, writing).plainly(out)
+            out.times[name] = _Column(name, data[name].tolist(), marks[name], writing).plainly(out)
     return out
 
 
@@ -109,26 +86,19 @@ def _marks(
     plain: Mapping[str, np.ndarray | None],
     times: Sequence[str],
     columns: Columns,
-    path: Path,
     writing: Writing,
 ) -> dict[str, Marks]:
     """The marks of the columns that are not read as Python reads numbers."""
     given = columns.decimal is not None or columns.thousands is not None
     texts = {name: data[name] for name in (*plain, *times) if data[name].dtype.kind in "UTO"}
     for name in times:
-        first = next((cell for cell in _stripped(texts.get(name, ())) if cell), "")
+        first = next((cell for cell in stripped(texts.get(name, ())) if cell), "")
         if columns.time_format is not None or not is_written_number(first):
             texts.pop(name, None)  # dates
     commas = {name for name, cells in texts.items() if plain.get(name) is None and _has(",", cells)}
     if not given and writing.points_usual and not commas:
         return {}
-    found = recognised(
-        {name: _stripped(cells) for name, cells in texts.items()},
-        lambda: map(_stripped, writing.rest(texts.keys())),
-        columns,
-        path,
-        writing.points_usual,
-    )
+    found = recognised(texts, columns, writing)
     # As for the others: what Python reads needs nothing more, and times are read elsewhere.
     unread = {name for name in plain if plain[name] is None} | commas
     return {name: m for name, m in found.items() if given or m.decimal == "," or name in unread}
@@ -139,10 +109,6 @@ def _has(sign: str, cells: Iterable[object]) -> bool:
     return sign in "".join(map(str, cells))
 
 
-def _stripped(cells: Iterable[object]) -> Iterator[str]:
-    return (str(cell).strip() for cell in cells)
-
-
 @dataclass(frozen=True)
 class _Column:
     """The cells of a column of text, and how it is written."""
@@ -150,7 +116,6 @@ class _Column:
     name: str
     cells: list[object]
     marks: Marks
-    path: Path
     writing: Writing
 
     def numbers(self, codes: Codes, out: Numbers) -> np.ndarray:
@@ -202,7 +167,7 @@ class _Column:
     def _texts(self, cells: Iterable[object]) -> dict[object, str]:
         """The text of each different cell, without blanks around it."""
         found = {cell: "" if cell is None else str(cell).strip() for cell in dict.fromkeys(cells)}
-        refuse_long(max(found.values(), key=len, default=""), self.name, self.path)
+        refuse_long(max(found.values(), key=len, default=""), self.name, self.writing.path)
         return found
 
     def _pair(self, words: Mapping[object, str], beside_numbers: bool, out: Numbers) -> dict[object, float]:
@@ -217,13 +182,15 @@ class _Column:
         return {cell: pair[bare(text)] for cell, text in words.items()}
 
     def _no_number(self, text: str, row: int) -> UserError:
-        where = f"column '{self.name}' of {self.path}{self.writing.line(row)} has '{text}' in data row {row + 1}"
+        where = (
+            f"column '{self.name}' of {self.writing.path}{self.writing.line(row)} has '{text}' in data row {row + 1}"
+        )
         if is_written_number(text):
             return UserError(
                 f"{where}; expected numbers with the decimal mark '{self.marks.decimal}', as other cells have it "
                 "or decimal= and thousands= say: write all of a column alike"
             )
-        if not any(map(is_written_number, _stripped(self.cells))):
+        if not any(map(is_written_number, stripped(self.cells))):
             return UserError(
                 f"{where}; expected a number, and no row has one: leave the column out, or write its words as "
                 "numbers, such as 1 and 0"

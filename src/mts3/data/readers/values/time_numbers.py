@@ -54,11 +54,11 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
     if not len(known):
         return Times(np.full(len(values), np.nan))
     values = values if finite.all() else np.where(finite, values, np.nan).astype(values.dtype)
-    title = f"time '{name}'"
+    title, starts = f"time '{name}'", f"time column '{name}' of {path} starts with"
     said = given or stated_unit(name, unit)
     if said is not None:
         if given is None and not (said == "d" and _as_large_as_days(known)):
-            _refuse_beyond(known, said, LARGEST, name, path)
+            _refuse_beyond(known, said, LARGEST, starts)
         # Since when is not said: it need not be 1970.
         words = "" if said == "s" else f"{title}: {IN_WORDS[said]}"
         return Times(*_counted(values, TIME_UNITS[said], words, known))
@@ -68,13 +68,13 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
         return Times(since_first(calendar), Written(f"{title}: dates as {form}", local=True, from_first=True))
     unit_of_epoch = _epoch_unit(known)
     if unit_of_epoch is not None:
-        _refuse_unlikely(known, unit_of_epoch, name, path)
+        _refuse_unlikely(known, unit_of_epoch, starts)
         start = str(np.datetime64(int(float(known[0]) * TIME_UNITS[unit_of_epoch]), "s")).replace("T", " ")
         words = f"{title}: {IN_WORDS[unit_of_epoch]} since 1970, from {start} on"
         return Times(*_counted(values, TIME_UNITS[unit_of_epoch], words, known))
-    if _are_days(known, name, path):
+    if _are_days(known, starts):
         return Times(*_counted(values, float(DAY), f"{title}: days, as spreadsheets and MATLAB count them", known))
-    _refuse_beyond(known, "s", EPOCH[1], name, path)
+    _refuse_beyond(known, "s", EPOCH[1], starts)
     whole = bool((known == np.round(known)).all()) and _step(known) >= 2
     doubtful = whole or _as_large_as_days(known)
     # Rows that are a thousand seconds apart or more are whole minutes apart; thousands of something else are not.
@@ -115,7 +115,7 @@ def _epoch_unit(known: np.ndarray) -> str | None:
     return None
 
 
-def _refuse_unlikely(known: np.ndarray, unit: str, name: str, path: Path) -> None:
+def _refuse_unlikely(known: np.ndarray, unit: str, starts: str) -> None:
     """Nothing unless a row every some thousand seconds, no whole minutes, tells of a counter of something else.
 
     Rows that come now and then are events, and no counter.
@@ -125,18 +125,17 @@ def _refuse_unlikely(known: np.ndarray, unit: str, name: str, path: Path) -> Non
     regular = 2 * np.count_nonzero(np.abs(apart - step) <= TIME_TOLERANCE * step) >= len(apart)
     if step >= 1000 and regular and abs(step / 60 - round(step / 60)) > NEAR_MINUTES:
         raise UserError(
-            f"time column '{name}' of {path} starts with {known[0]:.20g} and goes on by {_step(known):.6g}; it could "
+            f"{starts} {known[0]:.20g} and goes on by {_step(known):.6g}; it could "
             f"be {IN_WORDS[unit]} since 1970, or count from another start in another unit: {ADVICE}"
         )
 
 
-def _refuse_beyond(known: np.ndarray, unit: str, most: float, name: str, path: Path) -> None:
+def _refuse_beyond(known: np.ndarray, unit: str, most: float, starts: str) -> None:
     """Nothing where the numbers are times in that unit: at most so many seconds."""
     if float(np.abs(known).max()) * TIME_UNITS[unit] <= most:
         return
     raise UserError(
-        f"time column '{name}' of {path} starts with {known[0]:.20g}, too large for {IN_WORDS[unit]}, and no date that "
-        f"is known here; {ADVICE}"
+        f"{starts} {known[0]:.20g}, too large for {IN_WORDS[unit]}, and no date that is known here; {ADVICE}"
     )
 
 
@@ -144,7 +143,7 @@ def _as_large_as_days(known: np.ndarray) -> bool:
     return any(low <= known.min() and known.max() <= high for low, high in DAYS)
 
 
-def _are_days(known: np.ndarray, name: str, path: Path) -> bool:
+def _are_days(known: np.ndarray, starts: str) -> bool:
     """Whether numbers as large as days since 1900, say, are days.
 
     A clock in seconds that runs since yesterday is as large. Its steps are round in seconds, as 0.02, or it counts so
@@ -164,7 +163,7 @@ def _are_days(known: np.ndarray, name: str, path: Path) -> bool:
         return True
     if short or usual:
         raise UserError(
-            f"time column '{name}' of {path} starts with {known[0]:.12g} and goes on by {step:.6g}; it could count in "
+            f"{starts} {known[0]:.12g} and goes on by {step:.6g}; it could count in "
             f"days, a row every {seconds:.6g} s, or in seconds: {ADVICE}"
         )
     return not frames and _round(seconds, noise * DAY)
