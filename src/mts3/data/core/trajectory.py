@@ -119,7 +119,8 @@ class Dataset:
                 f"data set '{self.name}' has sample_time {self.sample_time}; expected seconds per step, > 0"
             )
         if self.image_shape is not None and not self.obs_names:
-            object.__setattr__(self, "obs_names", _pixel_names(self.image_shape))
+            pixels = itertools.product(*map(range, self.image_shape))
+            object.__setattr__(self, "obs_names", tuple(f"pixel_{c}_{y}_{x}" for c, y, x in pixels))
         object.__setattr__(self, "obs_units", self.obs_units or ("",) * len(self.obs_names))
         object.__setattr__(self, "action_units", self.action_units or ("",) * len(self.action_names))
         self._check_names()
@@ -193,12 +194,6 @@ def as_float32(array: Rows, what: str) -> Rows:
     if array.dtype.kind not in "fiub":
         raise UserError(f"{what} are of type {array.dtype}; expected numbers: convert or leave out what is text")
     return array.as_type(np.float32) if isinstance(array, StoredArray) else to_single(array, what)
-
-
-def _pixel_names(image_shape: tuple[int, int, int]) -> tuple[str, ...]:
-    """One name a pixel, in the order they are flattened."""
-    channels, height, width = image_shape
-    return tuple(f"pixel_{c}_{y}_{x}" for c, y, x in itertools.product(range(channels), range(height), range(width)))
 
 
 class BadValue(UserError):

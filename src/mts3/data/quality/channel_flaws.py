@@ -163,7 +163,8 @@ def _outliers(s: Samples, least: float) -> list[Span]:
             stands_out = len(others) > 2 and size[a] > OUTLIER_LOCAL * others[-3]
             if stands_out and np.ptp(apart) <= size[a] / 4:
                 spans.append(s.span(int(a) + 1, int(a) + width + 1))
-    return _merged(spans)
+    # The same rows in order, spans that overlap as one.
+    return spans_of(np.unique(np.concatenate([np.arange(a, b) for a, b in spans]))) if spans else []
 
 
 def saturated(samples: Sequence[Samples], scale: Scale) -> list[list[Span]]:
@@ -244,8 +245,3 @@ def spans_of(rows: np.ndarray) -> list[Span]:
     return [
         (int(a), int(b) + 1) for a, b in zip(rows[np.r_[0, cuts + 1]], rows[np.r_[cuts, len(rows) - 1]], strict=True)
     ]
-
-
-def _merged(spans: list[Span]) -> list[Span]:
-    """The same rows in order, spans that overlap as one."""
-    return spans_of(np.unique(np.concatenate([np.arange(a, b) for a, b in spans]))) if spans else []

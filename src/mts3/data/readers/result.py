@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 
@@ -52,6 +52,11 @@ def listed(names: Sequence[str]) -> str:
     if len(names) <= SHOWN:
         return ", ".join(names)
     return f"{', '.join(names[: SHOWN - 2])}, .. {names[-1]} ({len(names)})"
+
+
+def note_of(what: str, names: Iterable[str]) -> tuple[str, ...]:
+    """A line such as "not used: x, y"; none where there are no names."""
+    return (f"{what}: {listed(found)}",) if (found := list(names)) else ()
 
 
 def incomplete(where: str, *counts: tuple[str, int, object]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from mts3.data.core.alignment import align
 from mts3.data.core.stored import Rows, flat
 from mts3.data.core.trajectory import Dataset, Trajectory, channels_called
-from mts3.data.readers.result import ReadResult, choose, incomplete, roles
+from mts3.data.readers.result import ReadResult, choose, incomplete, listed, note_of, roles
 from mts3.data.rows.assemble import one_row_note
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
@@ -88,6 +88,25 @@ def read_episodes(
         notes = (*notes, one_row_note(short))
     understood = roles(dataset.obs_names, dataset.action_names, "rewards" if dataset.has_reward else None)
     return ReadResult(dataset, kind, understood, notes)
+
+
+def left_out_notes(
+    where: Path, episodes: Iterable[Mapping[str, object]], pictures: Iterable[str], unused: Iterable[str]
+) -> tuple[str, ...]:
+    """What to say of parts that are no numbers, or no part of an episode.
+
+    Args:
+        where: For errors.
+        episodes: The observations of each.
+        pictures, unused: Their names.
+
+    Raises:
+        UserError: for an episode without observations.
+    """
+    pictures = list(pictures)
+    if not all(episodes):
+        raise UserError(f"{where} has no observations but {listed(pictures)}; expected numbers, not images or text")
+    return (*note_of("left out, images or text", pictures), *note_of("not used", unused))
 
 
 def _listed(keys: tuple[list[str], list[str]]) -> str:

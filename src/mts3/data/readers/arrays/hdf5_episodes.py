@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mts3.data.core.stored import Rows
-from mts3.data.readers.arrays.episodes import Episode, read_episodes
+from mts3.data.readers.arrays.episodes import Episode, left_out_notes, read_episodes
 from mts3.data.readers.arrays.hdf5_checks import child, is_number, leaves, read_all
 from mts3.data.readers.arrays.minari_spaces import Description, Parts, described, plain_name
-from mts3.data.readers.result import ReadResult, listed
+from mts3.data.readers.result import ReadResult, note_of
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -78,8 +78,8 @@ def read_robomimic(file: Any, path: Path, columns: Columns) -> ReadResult:
     if rate is not None and columns.sample_time is None:
         columns = replace(columns, sample_time=1.0 / rate)
         notes = (*notes, f"env_args says {rate:g} steps a second")
-    if "mask" in file:
-        notes = (*notes, f"not used, lists of demonstrations: {listed([f'mask/{name}' for name in file['mask']])}")
+    lists = [f"mask/{name}" for name in file["mask"]] if "mask" in file else []
+    notes = (*notes, *note_of("not used, lists of demonstrations", lists))
     return read_episodes(path, episodes, columns, "robomimic HDF5", notes, (None, demos.attrs.get("total")))
 
 
@@ -113,14 +113,9 @@ def _episodes(
         if REWARDS in group:
             reward = child(group, REWARDS, path)
             wanted[reward.name], own.reward = reward, reward.name
-    if not all(own.obs for own in groups):
-        raise UserError(
-            f"{path} has no observations but {listed(tuple(left_out))}; expected numbers, not images or text"
-        )
-    arrays, notes = read_all(wanted, path)
-    pictures = (f"left out, images or text: {listed(tuple(left_out))}",) if left_out else ()
     others = [name for name in root[names[0]] if name not in (obs[0], *KNOWN)]
-    unused = (f"not used: {listed(others)}",) if others else ()
+    left = left_out_notes(path, [own.obs for own in groups], left_out, others)
+    arrays, notes = read_all(wanted, path)
 
     def episodes() -> Iterator[Episode]:
         for own in groups:
@@ -132,7 +127,7 @@ def _episodes(
                 None if own.reward is None else arrays[own.reward],
             )
 
-    return episodes(), (*notes, *pictures, *unused)
+    return episodes(), (*notes, *left)
 
 
 def _blocks(names: Mapping[str, str], arrays: Mapping[str, Rows], parts: Parts, where: str) -> dict[str, Rows]:

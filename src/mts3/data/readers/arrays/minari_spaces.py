@@ -16,7 +16,7 @@ import numpy as np
 
 from mts3.data.core.one_hot import one_hot
 from mts3.data.core.stored import Rows
-from mts3.data.readers.result import listed
+from mts3.data.readers.result import note_of
 from mts3.errors import UserError
 
 DESCRIPTION = "metadata.json"
@@ -86,10 +86,10 @@ class Description:
 
     def spaces_notes(self) -> tuple[str, ...]:
         """A line about parts that are choices, and one about those with too many."""
-        each = (*self.obs.choices, *self.actions.choices)
-        many = (*self.obs.many, *self.actions.many)
-        notes = (f"a channel for each choice: {listed(each)}",) if each else ()
-        return (*notes, f"more than {MOST_CHOICES} choices, taken as one number: {listed(many)}") if many else notes
+        return (
+            *note_of("a channel for each choice", (*self.obs.choices, *self.actions.choices)),
+            *note_of(f"more than {MOST_CHOICES} choices, taken as one number", (*self.obs.many, *self.actions.many)),
+        )
 
 
 def described(path: Path, attributes: Mapping[str, Any] | None = None) -> Description:

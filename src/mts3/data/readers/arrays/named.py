@@ -14,7 +14,7 @@ from mts3.data.core.resolution import as_floats
 from mts3.data.core.stored import Rows, hold_last
 from mts3.data.core.trajectory import Dataset, Trajectory, channels_called
 from mts3.data.readers.arrays.ends import ends_note, episode_ids, marks_notes
-from mts3.data.readers.result import ReadResult, listed, refuse_marks, refuse_resampling, roles
+from mts3.data.readers.result import ReadResult, listed, note_of, refuse_marks, refuse_resampling, roles
 from mts3.data.readers.values.times import seconds
 from mts3.data.rows.assemble import assemble
 from mts3.data.rows.columns import EXAMPLE, Columns
@@ -97,10 +97,12 @@ def read_arrays(
     understood = roles(obs_keys, action_keys, columns.reward, columns.time, columns.trajectory)
     longer = (LONGER,) if surplus > 0 and columns.action_shift <= 0 else ()
     unused = {n: shape for n, shape in shapes.items() if n not in (*obs_keys, *action_keys, *others, *ends)}
-    left = (f"not used: {listed(list(unused))}",) if unused else ()
     one = obs.ndim == 2 and columns.trajectory is None and not ends
     return ReadResult(
-        dataset, kind, understood, (*longer, *wide, *notes, *left, *(marks_notes(unused, len(obs)) if one else ()))
+        dataset,
+        kind,
+        understood,
+        (*longer, *wide, *notes, *note_of("not used", unused), *(marks_notes(unused, len(obs)) if one else ())),
     )
 
 

@@ -17,7 +17,7 @@ from mts3.data.readers.arrays.hdf5_episodes import is_minari, is_robomimic, read
 from mts3.data.readers.arrays.hdf5_values import time_unit, unit
 from mts3.data.readers.arrays.named import read_arrays, wanted_arrays
 from mts3.data.readers.formats import reads
-from mts3.data.readers.result import ReadResult, listed, reason
+from mts3.data.readers.result import ReadResult, listed, note_of, reason
 from mts3.data.rows.columns import EXAMPLE, Columns
 from mts3.errors import UserError
 
@@ -103,7 +103,6 @@ def _d4rl(file: Any, path: Path, columns: Columns) -> ReadResult:
         note += "; there are no timeouts: an episode that was cut off runs on into the next one"
     # Of the rest, what has a row a step; the weights of a policy and the like are no part of a recording.
     unused = [name for name, shape in all_shapes(file).items() if shape[:1] == (rows,) and name not in arrays]
-    left = (f"not used: {listed(unused)}",) if unused else ()
 
     def episodes() -> Iterator[Episode]:
         for number, (start, stop) in enumerate(zip((0, *stops), stops, strict=False)):
@@ -111,4 +110,4 @@ def _d4rl(file: Any, path: Path, columns: Columns) -> ReadResult:
             obs, actions = arrays[OBS][start:stop], arrays[ACTIONS][start:stop]
             yield Episode(f"episode_{number}", {"obs": obs}, {"action": actions}, reward)
 
-    return read_episodes(path, episodes(), columns, "D4RL HDF5", (note, *said, *left))
+    return read_episodes(path, episodes(), columns, "D4RL HDF5", (note, *said, *note_of("not used", unused)))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mts3.data.readers.formats import reads
-from mts3.data.readers.result import ReadResult, listed, refuse_self_described, roles
+from mts3.data.readers.result import ReadResult, note_of, refuse_self_described, roles
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.readers.tables.lerobot_frames import INFO, frame_times, missing_notes
 from mts3.data.rows.assemble import assemble
@@ -170,16 +170,12 @@ def _channels(features: Mapping[str, Any], keys: Sequence[str], rows: Mapping[st
         while isinstance(given, Mapping) and len(given) == 1:  # {"motors": [..]}
             given = next(iter(given.values()))
         good = isinstance(given, list) and len(given) == width and all(isinstance(name, str) for name in given)
-        names += given if good and not set(given) & set(names) and len(set(given)) == width else _numbered(key, width)
+        own = good and not set(given) & set(names) and len(set(given)) == width
+        names += given if own else [f"{key}_{i}" for i in range(width)]
     return tuple(names)
-
-
-def _numbered(key: str, width: int) -> list[str]:
-    return [f"{key}_{i}" for i in range(width)]
 
 
 def _left_out(features: Mapping[str, Any], used: Sequence[str]) -> tuple[str, ...]:
     pictures = [name for name, feature in features.items() if _is_picture(feature)]
     others = [name for name in features if name.startswith((OBSERVATION, ACTION)) and name not in (*used, *pictures)]
-    notes = [f"left out, images and videos: {listed(pictures)}"] if pictures else []
-    return (*notes, f"not used: {listed(others)}") if others else tuple(notes)
+    return (*note_of("left out, images and videos", pictures), *note_of("not used", others))

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from mts3.data.core.stored import Rows
-from mts3.data.readers.arrays.episodes import Episode, read_episodes
+from mts3.data.readers.arrays.episodes import Episode, left_out_notes, read_episodes
 from mts3.data.readers.arrays.hdf5_episodes import MAIN_FILE
 from mts3.data.readers.arrays.minari_spaces import DESCRIPTION, Description, described, plain_name
 from mts3.data.readers.formats import hdf5, reads
-from mts3.data.readers.result import ReadResult, listed, reason
+from mts3.data.readers.result import ReadResult, reason
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
@@ -70,14 +70,11 @@ def read_id(identity: str, columns: Columns) -> ReadResult:
     """
     if not ID.fullmatch(identity):
         raise UserError(f"{PREFIX}{identity} is no Minari id; expected one such as {PREFIX}D4RL/door/human-v2")
-    folder = _root() / identity
+    root = os.environ.get(ROOT_VARIABLE) or Path.home() / ".minari" / "datasets"
+    folder = Path(root) / identity
     if not _is_one(folder):
         _download(identity, folder)
     return read(folder, columns)
-
-
-def _root() -> Path:
-    return Path(os.environ.get(ROOT_VARIABLE) or Path.home() / ".minari" / "datasets")
 
 
 def _download(identity: str, folder: Path) -> None:
@@ -117,12 +114,7 @@ def _read_arrow(data: Path, columns: Columns) -> ReadResult:
     left_out: dict[str, None] = {}
     unused: dict[str, None] = {}
     episodes = [_episode(folder, said, left_out, unused) for folder in folders]
-    if not all(episode.obs for episode in episodes):
-        raise UserError(
-            f"{data} has no observations but {listed(tuple(left_out))}; expected numbers, not images or text"
-        )
-    notes = (f"left out, images or text: {listed(tuple(left_out))}",) if left_out else ()
-    notes = (*notes, f"not used: {listed(tuple(unused))}") if unused else notes
+    notes = left_out_notes(data, [episode.obs for episode in episodes], left_out, unused)
     return read_episodes(data, episodes, columns, "Minari Arrow", (*notes, *said.spaces_notes()), said.counts)
 
 

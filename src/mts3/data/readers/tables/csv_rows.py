@@ -94,7 +94,9 @@ def csv_rows(text: str, path: Path, columns: Columns) -> CsvRows:
         if len(record) != width or not record[0].strip() or record[0][0] == COMMENT
     }
     comments = _comments(odd, len(records), width)
-    blank = _blank(odd, len(records), _has_more(header, columns, path))
+    # A step that has more than observations, which may all be missing, is never blank.
+    has_more = columns.time or columns.channels([name for name in header if name], str(path))[1]
+    blank = _blank(odd, len(records), bool(has_more))
     left_out = {*comments, *blank, *(place for place, record in odd.items() if not record)}
     places: range | list[int] = range(len(records))
     if left_out:
@@ -191,11 +193,6 @@ def _blank(odd: Mapping[int, list[str]], count: int, anywhere: bool) -> set[int]
     while last and (last - 1 in found or not odd.get(last - 1, [""])):
         last -= 1
     return {place for place in found if place >= last}
-
-
-def _has_more(header: list[str], columns: Columns, path: Path) -> bool:
-    """Whether a step has more than observations, which may all be missing."""
-    return bool(columns.time) or bool(columns.channels([name for name in header if name], str(path))[1])
 
 
 def _left_out(count: int, what: str) -> tuple[str, ...]:

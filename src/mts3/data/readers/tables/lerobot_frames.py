@@ -47,16 +47,13 @@ def frame_times(episodes: np.ndarray, frames: np.ndarray, stamps: np.ndarray | N
         return FrameTimes(counted, "")
     differing = np.unique(which[differs])
     row = int(np.argmax(differs))
+    by = "missing" if np.isnan(off[row]) else f"by {off[row]:.3g} s"
     note = (
         f"timestamp is not frame_index / fps in {len(differing)} of {len(first)} episodes, first at frame "
-        f"{frames[row]:g} of episode_{episodes[row]} ({_by(off[row])}): the timestamps are the times there; if "
+        f"{frames[row]:g} of episode_{episodes[row]} ({by}): the timestamps are the times there; if "
         f"they are wrong, take the feature timestamp out of {INFO}"
     )
     return FrameTimes(np.where(np.isin(which, differing), seconds, counted), note)
-
-
-def _by(seconds: float) -> str:
-    return "missing" if np.isnan(seconds) else f"by {seconds:.3g} s"
 
 
 def missing_notes(info: Mapping[str, Any], episodes: np.ndarray, frames: np.ndarray) -> tuple[str, ...]:

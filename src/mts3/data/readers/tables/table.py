@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mts3.data.readers.result import ReadResult, listed, roles
+from mts3.data.readers.result import ReadResult, note_of, roles
 from mts3.data.readers.tables.long_form import refuse_long_form
 from mts3.data.readers.tables.trajectory_column import trajectory_column
 from mts3.data.readers.values.marks import Writing
@@ -77,7 +77,7 @@ def read_table(table: Table, columns: Columns) -> ReadResult:
         return out
 
     unused = [name for name in table.names if name not in wanted]
-    left_out = ((f"not used: {listed(unused)}",) if unused else ()) + table.notes + found.notes
+    left_out = (*note_of("not used", unused), *table.notes, *found.notes)
     times, written = None, Written()
     if columns.time:
         times, written = seconds([found.times[name] for name in columns.time], columns, path, table.units)
