@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,9 @@ from mts3.data.sets.cache import cached
 from mts3.data.sets.generators import GENERATED
 from mts3.data.sets.pam import load_pam
 from mts3.data.sets.published import how_to_get
-from mts3.data.sets.shipped import load_plaza1, load_soil, load_tiago
+from mts3.data.sets.shipped import SHIPPED, load_shipped
 from mts3.errors import UserError, unknown_name
 
-SHIPPED: dict[str, Callable[[], Dataset]] = {"plaza1": load_plaza1, "soil": load_soil, "tiago": load_tiago}
 FILE = "file"
 DATASETS = (*sorted((*SHIPPED, *GENERATED, "pam")),)
 
@@ -82,7 +81,7 @@ def load_with_notes(
             f"data set '{name}' {origin} and takes no path; for your own file use data=file data.path={path}"
         )
     if name in SHIPPED:
-        return mask_with_notes(SHIPPED[name](), mapping)
+        return mask_with_notes(load_shipped(name), mapping)
     wanted = cached(name, size, seed)
     return mask_with_notes(wanted.load() or wanted.make(), mapping)
 
