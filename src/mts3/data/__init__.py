@@ -1,11 +1,10 @@
 """Files -> trajectories -> parts -> sequences."""
 
-from mts3.data.core.batches import batches
 from mts3.data.core.masks import context_mask, forecast_mask, imputation_mask, random_step_mask
 from mts3.data.core.matching import channels_of, matched
 from mts3.data.core.native import save_dataset
 from mts3.data.core.normalization import change_std, fit_normalizer
-from mts3.data.core.sequences import SequenceDataset
+from mts3.data.core.sequences import SequenceDataset, batches
 from mts3.data.core.splits import Splits, leave_out_short, split
 from mts3.data.core.trajectory import Dataset, Trajectory
 from mts3.data.readers.importing import import_files, import_with_notes

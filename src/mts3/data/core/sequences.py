@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from mts3.data.core.trajectory import Trajectory
 from mts3.errors import UserError
 from mts3.normalizer import Normalizer
+from mts3.types import Float, Tensor
 
 
 class SequenceDataset(torch.utils.data.Dataset[dict[str, Tensor]]):
@@ -98,6 +98,15 @@ class SequenceDataset(torch.utils.data.Dataset[dict[str, Tensor]]):
     def _last_start(self, trajectory: Trajectory) -> int:
         """The first row of the last sequence of a trajectory."""
         return max(len(trajectory) - (self.sequence_len + 1), 0)
+
+
+def batches(
+    sequences: SequenceDataset, indices: Sequence[int], batch_size: int
+) -> Iterator[tuple[Float[Tensor, "B T+1 O"], Float[Tensor, "B T A"]]]:
+    """Yield (obs, actions) of `indices`, the last batch as short as it is."""
+    for start in range(0, len(indices), batch_size):
+        items = [sequences[index] for index in indices[start : start + batch_size]]
+        yield torch.stack([item["obs"] for item in items]), torch.stack([item["actions"] for item in items])
 
 
 def _pad(array: np.ndarray, length: int, value: float) -> np.ndarray:

@@ -121,7 +121,9 @@ class Cached:
         trajectories: list[Trajectory] = []
         # disable=None: no bar where stderr is no terminal.
         with tqdm(desc=self.name, total=episodes, unit=" episodes", disable=None) as bar:
-            for numbers in _cut(episodes, self.generated.piece or episodes):
+            piece = self.generated.piece or episodes
+            for start in range(0, episodes, piece):
+                numbers = range(start, min(start + piece, episodes))
                 trajectories += self._piece(numbers)
                 bar.update(len(numbers))
         dataset = self.recipe.collect(trajectories)
@@ -145,11 +147,6 @@ class Cached:
         shutil.rmtree(self._pieces, ignore_errors=True)
         for aside in self.path.parent.glob(f".{self.path.stem}.*"):
             aside.unlink(missing_ok=True)
-
-
-def _cut(episodes: int, piece: int) -> list[range]:
-    """The numbers of the episodes of each piece."""
-    return [range(start, min(start + piece, episodes)) for start in range(0, episodes, piece)]
 
 
 def _read(path: Path) -> Dataset | None:

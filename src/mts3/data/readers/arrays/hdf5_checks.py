@@ -10,7 +10,7 @@ import itertools
 import math
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,19 +57,16 @@ def leaves(group: Any, name: str, path: Path) -> dict[str, Any]:
     """The datasets under `name`: itself, or those of a group by their path below it, in the order of their names."""
     import h5py
 
-    found: dict[str, Any] = {}
-
-    def visit(node: Any, key: str, depth: int) -> None:
+    def visit(node: Any, key: str, depth: int) -> Iterator[tuple[str, Any]]:
         if isinstance(node, h5py.Dataset):
-            found[key or name] = node
+            yield key or name, node
             return
         if depth == DEEPEST or not isinstance(node, h5py.Group):
             raise UserError(f"'{name}' of {path} has groups within groups, {DEEPEST} deep; expected named arrays")
         for part in sorted(node, key=_in_order):
-            visit(child(node, part, path), f"{key}/{part}".strip("/"), depth + 1)
+            yield from visit(child(node, part, path), f"{key}/{part}".strip("/"), depth + 1)
 
-    visit(child(group, name, path), "", 0)
-    return found
+    return dict(visit(child(group, name, path), "", 0))
 
 
 def _in_order(name: str) -> tuple[str, int]:

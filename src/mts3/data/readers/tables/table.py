@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mts3.data.readers.result import ReadResult, note_of, roles
-from mts3.data.readers.tables.long_form import refuse_long_form
-from mts3.data.readers.tables.trajectory_column import trajectory_column
+from mts3.data.readers.tables.other_shapes import refuse_long_form, trajectory_column
 from mts3.data.readers.values.marks import Writing
 from mts3.data.readers.values.numbers import numbers
 from mts3.data.readers.values.times import seconds

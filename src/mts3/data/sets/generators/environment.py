@@ -30,12 +30,13 @@ def make_environment(name: str, **options: Any) -> Any:
 
             missing = (ImportError, gymnasium.error.DependencyNotInstalled)
         except ImportError as error:
-            raise _not_installed(name, error) from error
+            raise not_installed(name, error) from error
         try:
             return gymnasium.make(name, disable_env_checker=True, **options).unwrapped
         except missing as error:
-            raise _not_installed(name, error) from error
+            raise not_installed(name, error) from error
 
 
-def _not_installed(name: str, error: Exception) -> UserError:
+def not_installed(name: str, error: Exception) -> UserError:
+    """The error for a simulator that cannot be imported or made."""
     return UserError(f'the simulator {name} cannot be used ({error}); try: pip install "mts3[sim]"')

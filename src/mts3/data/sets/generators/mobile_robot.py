@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from mts3.data.core.trajectory import Trajectory
+from mts3.data.sets.generators.environment import not_installed
 from mts3.data.sets.generators.recipe import Recipe, episodes, generates
-from mts3.errors import UserError
 
 WHEELS = ("front_left", "front_right", "rear_left", "rear_right")
 LEFT_RIGHT = np.array([0, 1, 0, 1])  # side of each wheel
@@ -230,7 +230,7 @@ def _mujoco() -> Any:
     try:
         return importlib.import_module("mujoco")
     except ImportError as error:
-        raise UserError(f'the simulator mujoco cannot be used ({error}); try: pip install "mts3[sim]"') from error
+        raise not_installed("mujoco", error) from error
 
 
 def _attitude(quaternion: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Tables with one row a reading (time, sensor, value) in place of one row a step: recognised, and refused."""
+"""Tables of another shape: a row for each sensor at each time, or several trajectories that nobody told apart."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mts3.data.rows.cells import bare
+from mts3.data.rows.clock import read_clock
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -18,7 +19,7 @@ SENSORS = frozenset(
     | {"channel", "channelname", "parameter", "metric", "measurement", "quantity", "pointname", "field", "name"}
 )
 VALUES = frozenset({"value", "val", "reading", "values", "numericvalue", "measurementvalue", "valuedouble"})
-MOST_SENSORS = 1000
+MOST_SENSORS, MOST_TRAJECTORIES = 1000, 10_000
 
 
 def refuse_long_form(
@@ -60,3 +61,27 @@ def refuse_long_form(
 def _plain(name: str) -> str:
     """Without case, blanks, "_", "-" and a unit in brackets."""
     return re.sub(r"[_-]|[\[(].*", "", bare(name))
+
+
+def trajectory_column(
+    times: np.ndarray, unused: Sequence[str], load: Callable[[list[str]], Mapping[str, np.ndarray]]
+) -> str | None:
+    """The first unused column whose values part the rows into trajectories of regular times; None for none.
+
+    Args:
+        times: (R,) seconds, which are not regular all together.
+        unused: Columns that are nothing else.
+        load: Reads the named ones.
+    """
+    for name in unused:
+        _, which, counts = np.unique(load([name])[name].astype(np.str_), return_inverse=True, return_counts=True)
+        if not 1 < len(counts) <= min(MOST_TRAJECTORIES, len(times) // 3) or counts.min() < 3:
+            continue
+        order = np.argsort(which, kind="stable")
+        if all(_regular(own) for own in np.split(times[order], np.cumsum(counts)[:-1])):
+            return name
+    return None
+
+
+def _regular(times: np.ndarray) -> bool:
+    return bool((np.diff(times) > 0).all()) and read_clock(times).regular
