@@ -62,8 +62,7 @@ class EpisodeStore:
         """An episode begins; one that runs is over."""
         if self.folder:
             self.save()
-        kept = [episode for episode in self.episodes if episode.steps]
-        self.episodes = [*kept, Episode(self.facts.observations.row(obs))]
+        self.episodes = [*self._begun, Episode(self.facts.observations.row(obs))]
 
     def action(self, action: Any) -> np.ndarray:
         """(A,) the row of an action about to be taken. Until `add` the episode counts as over: it has no holes.
@@ -105,7 +104,7 @@ class EpisodeStore:
             save_dataset(self.dataset(), self.path)
             self.saved_steps = steps
             return
-        for episode in [episode for episode in self.episodes if episode.steps]:
+        for episode in self._begun:
             name = _free_name(self.path)
             save_dataset(self._dataset(name, [episode], [name]), self.path / f"{name}.npz")
             self.episodes.remove(episode)
@@ -144,10 +143,13 @@ class EpisodeStore:
             raise UserError(
                 f"the episodes are in {self.path}; mts3 data import {self.path}/*.npz makes one file of them"
             )
-        kept = [episode for episode in self.episodes if episode.steps]
-        if not kept:
+        if not self._begun:
             raise UserError("no step was recorded; reset and step the environment first")
-        return self._dataset(self.name, kept, [f"episode_{number:03d}" for number in range(len(kept))])
+        return self._dataset(self.name, self._begun, [f"episode_{number:03d}" for number in range(len(self._begun))])
+
+    @property
+    def _begun(self) -> list[Episode]:
+        return [episode for episode in self.episodes if episode.steps]
 
     def _dataset(self, name: str, episodes: list[Episode], names: list[str]) -> Dataset:
         observations, actions = self.facts.observations, self.facts.actions

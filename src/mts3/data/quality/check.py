@@ -52,16 +52,12 @@ class Checked:
 def check_dataset(dataset: Dataset, window_len: int = WINDOW_LEN) -> Checked:
     """The flaws of a data set; of images those of their mean brightness, such as a video that stands still."""
     images = dataset.image_shape is not None
-    recording = RawDataset(
-        dataset.name,
-        tuple(
-            RawTrajectory(t.name, np.asarray(t.obs).mean(1, keepdims=True) if images else t.obs, t.actions)
-            for t in dataset.trajectories
-        ),
-        ("brightness",) if images else dataset.obs_names,
-        dataset.action_names,
-        dataset.sample_time,
+    raw = tuple(
+        RawTrajectory(t.name, np.asarray(t.obs).mean(1, keepdims=True) if images else t.obs, t.actions)
+        for t in dataset.trajectories
     )
+    names = ("brightness",) if images else dataset.obs_names
+    recording = RawDataset(dataset.name, raw, names, dataset.action_names, dataset.sample_time)
     return Checked(recording, find_flaws(recording, window_len))
 
 

@@ -40,23 +40,13 @@ def time_flaws(trajectory: RawTrajectory, shown: float = 0.0) -> list[Finding]:
     add(_kind(why, "time_repeated"), same, 1, f"{len(same)} of {len(steps)} steps{_because(why)}")
     clock = read_clock(times, shown)
     usual = usual_step(times)
-    odd = np.flatnonzero(clock.uneven) + 1
-    add(
-        "irregular",
-        odd,
-        1,
-        f"{len(odd)} of {len(steps)} steps differ by more than {TIME_TOLERANCE:.0%} from the median of {usual:g} s",
-    )
-    rows = np.flatnonzero(clock.wide) + 1
-    if len(rows):
+    odd, wide = np.flatnonzero(clock.uneven) + 1, np.flatnonzero(clock.wide) + 1
+    off = f"differ by more than {TIME_TOLERANCE:.0%} from the median of {usual:g} s"
+    add("irregular", odd, 1, f"{len(odd)} of {len(steps)} steps {off}")
+    if len(wide):
         lost = int(np.round(steps[clock.wide] / clock.step - 1).sum())
-        add(
-            "time_gap",
-            rows,
-            1,
-            f"{len(rows)} gap{'s' * (len(rows) > 1)}, about {lost} rows; the longest takes {steps.max():g} s"
-            f"{set_forward(trajectory)}",
-        )
+        longest = f"the longest takes {steps.max():g} s{set_forward(trajectory)}"
+        add("time_gap", wide, 1, f"{len(wide)} gap{'s' * (len(wide) > 1)}, about {lost} rows; {longest}")
     return found
 
 

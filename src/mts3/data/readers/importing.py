@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mts3.data.core.joining import join
+from mts3.data.core.matching import join
 from mts3.data.core.native import save_dataset
 from mts3.data.core.trajectory import Dataset
 from mts3.data.readers import read_with_notes

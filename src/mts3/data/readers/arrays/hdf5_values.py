@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mts3.data.core.stored import Rows
-from mts3.data.readers.result import listed
+from mts3.data.readers.result import note_of
 from mts3.data.readers.values.time_units import UNIT_OF
 from mts3.errors import UserError
 
@@ -125,13 +125,12 @@ def meanings_notes(meanings: Mapping[str, Meaning], arrays: Mapping[str, Rows]) 
         for name, how in meanings.items()
         if how.gaps and isinstance(array := arrays[name], np.ndarray) and array.dtype.kind == "f"
     }
-    notes = [f"unpacked by scale_factor and add_offset: {listed(packed)}"] if packed else []
-    if any(gaps.values()):
-        which = [f"{name} ({count})" for name, count in gaps.items() if count]
-        notes.append(f"values missing, by _FillValue, missing_value or valid_range: {listed(which)}")
-    if turned:
-        notes.append(f"MATLAB writes columns first; their axes are turned round: {listed(turned)}")
-    return tuple(notes)
+    missing = [f"{name} ({count})" for name, count in gaps.items() if count]
+    return (
+        *note_of("unpacked by scale_factor and add_offset", packed),
+        *note_of("values missing, by _FillValue, missing_value or valid_range", missing),
+        *note_of("MATLAB writes columns first; their axes are turned round", turned),
+    )
 
 
 def unit(dataset: Any) -> str:

@@ -193,18 +193,8 @@ def _draw(rng: np.random.Generator, rows: int) -> Draws:
     haste, patience, depth = rng.uniform(*HASTE, phases), rng.uniform(*PATIENCE, phases), rng.uniform(*DEPTH, CYCLES)
     first = rng.integers(len(PHASES))
     white = rng.standard_normal((rows, 2, 4))
-    return Draws(
-        hardness=np.asarray(hardness),
-        gain=np.asarray(gain),
-        first=np.asarray(first),
-        targets=targets,
-        haste=haste,
-        pause=pause,
-        patience=patience,
-        depth=depth,
-        tremor=white[:, 0],
-        noise=white[:, 1],
-    )
+    drawn = (hardness, gain, first, targets, haste, pause, patience, depth, white[:, 0], white[:, 1])
+    return Draws(*map(np.asarray, drawn))
 
 
 def _episodes_first(array: np.ndarray) -> np.ndarray:

@@ -49,17 +49,8 @@ class Recipe:
 
     def collect(self, trajectories: Iterable[Trajectory]) -> Dataset:
         """The set, or a part of it, that holds these trajectories."""
-        return Dataset(
-            name=self.name,
-            trajectories=tuple(trajectories),
-            obs_names=self.obs_names,
-            action_names=self.action_names,
-            sample_time=self.sample_time,
-            attribution=self.attribution,
-            obs_units=self.obs_units,
-            action_units=self.action_units,
-            image_shape=self.image_shape,
-        )
+        facts = {key: value for key, value in vars(self).items() if key not in ("episodes", "rows")}
+        return Dataset(trajectories=tuple(trajectories), **facts)
 
 
 def episode_name(number: int) -> str:
