@@ -1,4 +1,4 @@
-"""A data set meets the channels that a model, or another file, goes by: in their order, by name."""
+"""A data set meets the channels that a model or another file goes by, in their order; several become one."""
 
 from __future__ import annotations
 

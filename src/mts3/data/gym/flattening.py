@@ -25,15 +25,11 @@ Leaf: TypeAlias = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.M
 """A space without parts that has a row."""
 
 
-def leaves(space: Space[Any], name: str) -> Iterator[tuple[str, Space[Any]]]:
+def leaves(space: Space[Any], name: str, outer: str = "") -> Iterator[tuple[str, Space[Any]]]:
     """The spaces in a Dict or Tuple that have no parts, in the order of their channels, each with its name.
 
-    Parts of a Dict are called by their keys, those of a Tuple by the name it has itself and their number.
+    Parts of a Dict are called by their keys, after what is `outer`, those of a Tuple by its own name and their number.
     """
-    yield from _leaves(space, name, "")
-
-
-def _leaves(space: Space[Any], name: str, outer: str) -> Iterator[tuple[str, Space[Any]]]:
     if isinstance(space, spaces.Dict):
         parts = [(f"{outer}{key}", part) for key, part in space.spaces.items()]
     elif isinstance(space, spaces.Tuple):
@@ -42,7 +38,7 @@ def _leaves(space: Space[Any], name: str, outer: str) -> Iterator[tuple[str, Spa
         yield name, space
         return
     for own, part in parts:
-        yield from _leaves(part, own, f"{own}_")
+        yield from leaves(part, own, f"{own}_")
 
 
 def channel_names(space: Space[Any], name: str) -> tuple[str, ...]:

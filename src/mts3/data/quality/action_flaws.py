@@ -43,9 +43,7 @@ def action_flaws(recording: RawDataset, codes: Sequence[Sequence[float]]) -> lis
     else:
         for trajectory, k in zip(raw, known, strict=True):
             rows = np.flatnonzero(~k[:-1])
-            if len(rows):
-                spans = tuple((int(row), int(row) + 1) for row in rows)
-                found.append(Finding("action_missing", trajectory.name, "", spans, f"{len(rows)} of {len(k)} rows"))
+            found += Finding.at("action_missing", trajectory.name, "", rows, f"{len(rows)} of {len(k)} rows")
     if all(len(s) > 1 and k[-1] and not s[-1] and s[:-1].all() for k, s in zip(known, observed, strict=True)):
         found.append(Finding("action_extra", "", "", (), "the last row has an action and no observation"))
     late = rows_late(raw, codes)

@@ -95,9 +95,7 @@ def _any_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarra
     found = []
     for trajectory, array in zip(raw, values, strict=True):
         rows = np.flatnonzero(np.isinf(array))
-        if len(rows):
-            spans = tuple((int(row), int(row) + 1) for row in rows)
-            found.append(Finding("infinite", trajectory.name, name, spans, f"{len(rows)} rows"))
+        found += Finding.at("infinite", trajectory.name, name, rows, f"{len(rows)} rows")
     observed = np.concatenate([array[np.isfinite(array)] for array in values]).astype(np.float64)
     flickers = len(observed) > 1 and observed.std() <= FLICKER * np.abs(observed).max()
     if flickers and len(np.unique(observed)) <= FEW:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from mts3.data.quality.samples import Span
 
 
@@ -24,6 +26,14 @@ class Finding:
     channel: str
     rows: tuple[Span, ...]
     words: str
+
+    @classmethod
+    def at(
+        cls, kind: str, trajectory: str, channel: str, rows: np.ndarray, words: str, before: int = 0
+    ) -> list[Finding]:
+        """One at these rows, each with some `before` it; [] where there are no rows."""
+        spans = tuple((int(row) - before, int(row) + 1) for row in rows)
+        return [cls(kind, trajectory, channel, spans, words)] if spans else []
 
 
 @dataclass(frozen=True)

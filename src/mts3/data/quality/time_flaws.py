@@ -27,9 +27,7 @@ def time_flaws(trajectory: RawTrajectory, shown: float = 0.0) -> list[Finding]:
     found: list[Finding] = []
 
     def add(kind: str, rows: np.ndarray, before: int, words: str) -> None:
-        if len(rows):
-            spans = tuple((int(row) - before, int(row) + 1) for row in rows)
-            found.append(Finding(kind, trajectory.name, "", spans, words))
+        found.extend(Finding.at(kind, trajectory.name, "", rows, words, before))
 
     missing = np.flatnonzero(~np.isfinite(times))
     add("time_missing", missing, 0, f"{len(missing)} of {len(times)} rows")

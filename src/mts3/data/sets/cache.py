@@ -75,13 +75,8 @@ class Cached:
     @property
     def path(self) -> Path:
         """Its file, made or not."""
-        facts = {
-            "recipe": asdict(self.recipe),
-            "version": self.generated.version,
-            "size": self.size,
-            "seed": self.seed,
-            "format": FORMAT_VERSION,
-        }
+        facts = {"recipe": asdict(self.recipe), "size": self.size, "seed": self.seed}
+        facts |= {"version": self.generated.version, "format": FORMAT_VERSION}
         checksum = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
         return cache_folder() / f"{self.name}-{self.size}-{self.seed}-{checksum}.npz"
 

@@ -56,16 +56,8 @@ def describe(dataset: Dataset) -> Summary:
     """The summary of a data set."""
     rows = sum(len(t) for t in dataset.trajectories)
     missing = sum(int(np.isnan(chunk).sum()) for t in dataset.trajectories for _, chunk in row_chunks(t.obs))
-    return Summary(
-        name=dataset.name,
-        trajectories=len(dataset.trajectories),
-        rows=rows,
-        obs_dim=dataset.obs_dim,
-        action_dim=dataset.action_dim,
-        sample_time=dataset.sample_time,
-        missing=missing / (rows * dataset.obs_dim),
-        attribution=dataset.attribution,
-    )
+    share = missing / (rows * dataset.obs_dim)
+    return _summary(dataset, len(dataset.trajectories), rows, dataset.action_dim, share)
 
 
 def describe_channels(dataset: Dataset) -> list[Channel]:
@@ -104,29 +96,18 @@ def describe_known() -> list[tuple[str, Summary | str]]:
 
 def _planned(recipe: Recipe) -> Summary:
     """What `describe` will say once the set is generated."""
-    return Summary(
-        name=recipe.name,
-        trajectories=recipe.episodes,
-        rows=recipe.episodes * recipe.rows,
-        obs_dim=recipe.obs_dim,
-        action_dim=len(recipe.action_names),
-        sample_time=recipe.sample_time,
-        missing=0.0,
-        attribution=recipe.attribution,
-    )
+    rows = recipe.episodes * recipe.rows
+    return _summary(recipe, recipe.episodes, rows, len(recipe.action_names), missing=0.0)
+
+
+def _summary(of: Dataset | Recipe, trajectories: int, rows: int, action_dim: int, missing: float) -> Summary:
+    return Summary(of.name, trajectories, rows, of.obs_dim, action_dim, of.sample_time, missing, of.attribution)
 
 
 def _channels(names: Sequence[str], kind: str, units: Sequence[str], found: Moments) -> list[Channel]:
     return [
-        Channel(
-            name=name,
-            kind=kind,
-            unit=unit,
-            mean=float(found.mean[i]),
-            std=float(found.std[i]),
-            min=float(found.min[i]),
-            max=float(found.max[i]),
-            missing=1.0 - float(found.count[i]) / found.rows,
+        Channel(name, kind, unit, *map(float, of_channel), missing=1.0 - float(count) / found.rows)
+        for name, unit, count, *of_channel in zip(
+            names, units, found.count, found.mean, found.std, found.min, found.max, strict=True
         )
-        for i, (name, unit) in enumerate(zip(names, units, strict=True))
     ]

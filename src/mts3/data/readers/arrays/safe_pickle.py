@@ -58,13 +58,10 @@ ALLOWED: dict[tuple[str, str], type[_StandIn]] = {
     ("numpy", "ndarray"): Array,
     ("numpy", "dtype"): Dtype,
     ("_codecs", "encode"): Text,
-    ("numpy.core.multiarray", "_reconstruct"): Array,
-    ("numpy._core.multiarray", "_reconstruct"): Array,
-    ("numpy.core.multiarray", "scalar"): Scalar,
-    ("numpy._core.multiarray", "scalar"): Scalar,
-    ("numpy.core.numeric", "_frombuffer"): Buffer,
-    ("numpy._core.numeric", "_frombuffer"): Buffer,
 }
+for _core in ("numpy.core", "numpy._core"):  # before numpy 2, and since
+    ALLOWED |= {(f"{_core}.multiarray", "_reconstruct"): Array, (f"{_core}.multiarray", "scalar"): Scalar}
+    ALLOWED |= {(f"{_core}.numeric", "_frombuffer"): Buffer}
 
 
 class _Refused(Exception):

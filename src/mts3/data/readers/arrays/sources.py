@@ -32,9 +32,7 @@ class NpzSource:
     def read(self, prefix: tuple[int, ...], start: int, stop: int) -> np.ndarray:
         """array[*prefix, start:stop]."""
         axes = len(prefix)
-        first = start * math.prod(self.shape[axes + 1 :])
-        for axis, index in enumerate(prefix):
-            first += index * math.prod(self.shape[axis + 1 :])
+        first = sum(index * math.prod(self.shape[axis + 1 :]) for axis, index in enumerate((*prefix, start)))
         shape = (stop - start, *self.shape[axes + 1 :])
         count = math.prod(shape)
         with _readable(self.where):

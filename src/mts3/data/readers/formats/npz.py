@@ -30,6 +30,8 @@ ENDING = ".npy"
 LENGTHS_IN_HEADER = "<26xHH"
 # An array of fewer bytes, as one of names or lengths, is read in any case.
 SHORT = 2**23
+# What reading a damaged archive raises.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError, struct.error)
 # numpy writes these two. Others decompress whole blocks at once, beyond what is asked for.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -86,16 +88,7 @@ def load_arrays(path: Path) -> dict[str, Rows]:
             }
     except UserError:
         raise
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        KeyError,
-        ValueError,
-        NotImplementedError,
-        RuntimeError,
-        struct.error,
-    ) as error:
+    except DAMAGE as error:
         raise UserError(
             f"{path} is no readable npz file, or it is truncated ({reason(error)}); get it or write it again"
         ) from error

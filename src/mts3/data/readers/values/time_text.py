@@ -67,10 +67,11 @@ def text_times(text: Sequence[str], name: str, path: Path, time_format: str | No
     first = next(row for row, cell in enumerate(column.text) if cell != NONE)
     cells = _cells(column)
     if isinstance(cells, int):
-        iso = _any_iso(column)
-        if iso is None:
+        try:  # ISO 8601 as Python reads it, weeks of the year among it
+            iso = [None if cell == NONE else datetime.fromisoformat(cell) for cell in column.text]
+        except ValueError:
             alike = f", written like '{column.text[first]}' in data row {first + 1}" if cells > first else ""
-            raise column.bad(cells, f"{EXPECTED}{alike}; {ADVICE}")
+            raise column.bad(cells, f"{EXPECTED}{alike}; {ADVICE}") from None
         return _from_datetimes(column, iso)
     return _together(column, cells)
 
@@ -189,14 +190,6 @@ def _calendar(fields: np.ndarray, order: str, short_years: bool) -> tuple[np.nda
     if short_years:
         year = np.array([two_digit_year(y) for y in range(100)])[np.minimum(year, 99)]
     return calendar_days(year, month, day)
-
-
-def _any_iso(column: _Column) -> list[datetime | None] | None:
-    """ISO 8601 as Python reads it, weeks of the year among it; None for anything else."""
-    try:
-        return [None if cell == NONE else datetime.fromisoformat(cell) for cell in column.text]
-    except ValueError:
-        return None
 
 
 def _by_format(column: _Column, row: int, time_format: str) -> datetime:
