@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mts3.data.generators.pendulum_images import SIZE, simulate_pendulum
+from mts3.data.sets.generators.pendulum_images import SIZE, simulate_pendulum
 from mts3.files import write_aside
 from mts3.gaussian import Belief, filtering, stack
 from mts3.layers import GaussianDecoder, GaussianMarginalization, ImageEncoder, ImageObsEncoder, make_transition

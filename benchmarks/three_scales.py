@@ -17,7 +17,7 @@ import torch
 from mts3.cli.config import composed
 from mts3.cli.experiment import load_experiment
 from mts3.data import batches, context_mask
-from mts3.data.generators import optimal_prediction
+from mts3.data.sets.generators import optimal_prediction
 from mts3.files import write_aside
 from mts3.metrics import LikelihoodSums
 from mts3.prediction import Prediction

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mts3.data import load_dataset
-from mts3.data.generators import (
+from mts3.data.sets.generators import (
     arm_payload,
     bouncing_balls,
     excavator,
@@ -31,7 +31,7 @@ from mts3.data.generators import (
     three_scales,
     truck_load,
 )
-from mts3.data.generators.environment import make_environment
+from mts3.data.sets.generators.environment import make_environment
 from mts3.plot import style
 from mts3.plot.frames import as_colours, draw_frames
 from mts3.plot.gallery import add_labels, add_legend, add_scale, draw_bodies, draw_ground, draw_lines, draw_way

@@ -5,7 +5,7 @@ python examples/record_env.py    # writes pendulum.npz, which must not exist yet
 
 import gymnasium
 
-from mts3.data.record import RecordTrajectories
+from mts3.data.gym.recorder import RecordTrajectories
 
 env = RecordTrajectories(gymnasium.make("Pendulum-v1"), "pendulum.npz", sample_time=0.05)
 for episode in range(20):

@@ -1,4 +1,3 @@
-import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from mts3.cli.config import composed
 from mts3.cli.experiment import load_experiment
 from mts3.cli.overrides import prepare
 from mts3.data import DATASETS, load_dataset, save_dataset
-from mts3.data.generators import GENERATED, generate_bouncing_balls
+from mts3.data.sets.generators import GENERATED, generate_bouncing_balls
 from mts3.errors import UserError
 from tests.cli.conftest import TINY, Command
 
@@ -60,8 +59,7 @@ def test_make_keeps_a_set_and_finds_it_the_next_time(mts3: Command, cache: Path)
 
 def test_list_shows_every_size_and_makes_none(mts3: Command, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _two_sizes("three_scales", monkeypatch)
-    # By this way, as mts3.data.describe is a function as well.
-    monkeypatch.setattr(importlib.import_module("mts3.data.describe"), "DATASETS", ("three_scales",))
+    monkeypatch.setattr("mts3.data.sets.describe.DATASETS", ("three_scales",))
     lines = mts3("data", "list").out.splitlines()
     assert [line.partition(" trajectories")[0].split() for line in lines] == [
         ["three_scales", "3"],

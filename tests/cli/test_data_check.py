@@ -6,7 +6,7 @@ from matplotlib.image import imread
 
 from mts3.cli.data_actions.check import check
 from mts3.data import save_dataset
-from mts3.data.trajectory import Dataset, Trajectory
+from mts3.data.core.trajectory import Dataset, Trajectory
 from mts3.errors import UserError
 
 

@@ -17,7 +17,7 @@ from mts3.cli.config import choices_of, composed
 from mts3.cli.overrides import prepare
 from mts3.cli.train import train
 from mts3.data import DATASETS, Dataset, Trajectory, load_dataset, save_dataset
-from mts3.data.generators import GENERATED
+from mts3.data.sets.generators import GENERATED
 from mts3.models import DeltaTarget
 from mts3.train import TrainingModule
 from tests.cli.conftest import FILE, MODEL, RUN, SHORT, TINY, Command, besides_the_backend, write_recording

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mts3.data.generators import GENERATED
+from mts3.data.sets.generators import GENERATED
 
 DOCS = Path(__file__).parents[2] / "docs"
 # Those that need no simulator and little time.

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from mts3.data import Dataset, Trajectory
-from mts3.data.check import Checked, check_dataset, find_flaws
-from mts3.data.findings import KINDS
-from mts3.data.raw import RawRecording, RawTrajectory
+from mts3.data.quality.check import Checked, check_dataset, find_flaws
+from mts3.data.quality.findings import KINDS
+from mts3.data.rows.raw import RawDataset, RawTrajectory
 from mts3.errors import UserError
 from mts3.plot import style
 from mts3.plot.check import COLOURS, OPACITY, _line, plot_check
@@ -33,7 +33,7 @@ def _checked(obs, times=None):
     rng = np.random.default_rng(1)
     names = tuple(f"x{i}" for i in range(obs[0].shape[1]))
     raw = tuple(RawTrajectory(f"t{i}", o, rng.normal(size=(len(o), 1)), times) for i, o in enumerate(obs))
-    recording = RawRecording("toy", raw, names, ("u",), None if times is not None else 0.5)
+    recording = RawDataset("toy", raw, names, ("u",), None if times is not None else 0.5)
     return Checked(recording, find_flaws(recording))
 
 

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mts3.cli.config_checks import AUTO, check_needed, check_types, flat_keys, typed
 from mts3.cli.overrides import OPEN, parse
-from mts3.data.published import how_to_get
+from mts3.data.sets.published import how_to_get
 from mts3.errors import UserError, unknown_name
 
 CONFIGS = "mts3.configs"

@@ -7,7 +7,7 @@ from typing import Any
 
 from mts3.cli.mapping import COLUMNS, mapping_value
 from mts3.cli.verb import Verb
-from mts3.data.columns import KEYS
+from mts3.data.rows.columns import KEYS
 from mts3.errors import UserError, unknown_name
 from mts3.registry import Registry
 

@@ -15,7 +15,7 @@ from mts3.cli.report import note
 from mts3.cli.run_files import absolute_paths, is_unfinished, read_config
 from mts3.cli.run_lock import locked
 from mts3.cli.scores import check_evaluation, print_scores, refuse_foreign_scores, score, training_record
-from mts3.data.load import FILE
+from mts3.data.sets.load import FILE
 from mts3.errors import UserError, unknown_name
 from mts3.models import load
 from mts3.run_layout import LAST

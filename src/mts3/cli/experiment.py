@@ -17,9 +17,9 @@ from mts3.data import (
     matched,
     split,
 )
-from mts3.data.columns import Columns
-from mts3.data.load import FILE
-from mts3.data.spread import made_by_few_rows
+from mts3.data.quality.few_rows import made_by_few_rows
+from mts3.data.rows.columns import Columns
+from mts3.data.sets.load import FILE
 from mts3.errors import UserError
 from mts3.models import WorldModel
 from mts3.train.randomness import check_seed

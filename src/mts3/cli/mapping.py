@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mts3.data.columns import KEYS, LISTS, REPAIRS, SECONDS, WHOLE
+from mts3.data.rows.columns import KEYS, LISTS, REPAIRS, SECONDS, WHOLE
 from mts3.errors import UserError
 
 COLUMNS = "data.columns."
@@ -22,7 +22,7 @@ def mapping_value(key: str, text: str) -> Any:
     brackets; what holds a comma, a single bracket or quotes is put in quotes. A bare null is no value.
 
     Args:
-        key: One of `mts3.data.columns.KEYS`.
+        key: One of `mts3.data.rows.columns.KEYS`.
         text: What follows the equals sign.
 
     Raises:

@@ -15,7 +15,7 @@ from yaml import YAMLError
 
 from mts3.cli.config import checked_config
 from mts3.cli.report import note
-from mts3.data.readers.minari import PREFIX as MINARI_PREFIX
+from mts3.data.readers.formats.minari import PREFIX as MINARI_PREFIX
 from mts3.errors import UserError
 from mts3.files import write_aside
 from mts3.run_layout import CONFIG, FIGURES, HORIZON, LAST, LOG_FILES, LOGS, METRICS, PLOTS, RUN_FILES

@@ -1,17 +1,16 @@
 """Files -> trajectories -> parts -> sequences."""
 
-from mts3.data.batches import batches
-from mts3.data.columns import Columns
-from mts3.data.describe import Channel, Summary, describe, describe_channels, describe_known
-from mts3.data.importing import import_files, import_with_notes
-from mts3.data.load import DATASETS, load_dataset, load_with_notes, names_a_set
-from mts3.data.masks import context_mask, forecast_mask, imputation_mask, random_step_mask
-from mts3.data.matching import channels_of, matched
-from mts3.data.native import save_dataset
-from mts3.data.sequences import SequenceDataset
-from mts3.data.splits import Splits, leave_out_short, split
-from mts3.data.statistics import change_std, fit_normalizer
-from mts3.data.trajectory import Dataset, Trajectory
+from mts3.data.core.masks import context_mask, forecast_mask, imputation_mask, random_step_mask
+from mts3.data.core.matching import channels_of, matched
+from mts3.data.core.native import save_dataset
+from mts3.data.core.normalization import change_std, fit_normalizer
+from mts3.data.core.sequences import SequenceDataset, batches
+from mts3.data.core.splits import Splits, leave_out_short, split
+from mts3.data.core.trajectory import Dataset, Trajectory
+from mts3.data.readers.importing import import_files, import_with_notes
+from mts3.data.rows.columns import Columns
+from mts3.data.sets.describe import Channel, Summary, describe, describe_channels, describe_known
+from mts3.data.sets.load import DATASETS, load_dataset, load_with_notes, names_a_set
 
 __all__ = [
     "DATASETS",

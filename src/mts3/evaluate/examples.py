@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mts3.data.sequences import SequenceDataset
+from mts3.data.core.sequences import SequenceDataset
 from mts3.prediction import Prediction
 from mts3.types import Tensor
 

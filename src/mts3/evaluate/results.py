@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from mts3 import __version__
-from mts3.data.trajectory import Dataset
+from mts3.data.core.trajectory import Dataset
 from mts3.errors import UserError
 from mts3.evaluate.evaluation import Evaluation
 from mts3.files import write_aside

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mts3.data.check import Checked
-from mts3.data.clock import GAP_STEPS, usual_step
-from mts3.data.findings import KINDS, Finding
-from mts3.data.raw import RawRecording, RawTrajectory
+from mts3.data.quality.check import Checked
+from mts3.data.quality.findings import KINDS, Finding
+from mts3.data.rows.clock import GAP_STEPS, usual_step
+from mts3.data.rows.raw import RawDataset, RawTrajectory
 from mts3.plot import style
 from mts3.plot.dataset import thin
 
@@ -54,7 +54,7 @@ def plot_check(checked: Checked, path: str | Path) -> Path:
     long recording a second column shows the first flaw of each strip from near, over the numbers of its rows.
 
     Args:
-        checked: What `mts3.data.check` found; where it found nothing, the first channels are drawn.
+        checked: What `mts3.data.quality.check` found; where it found nothing, the first channels are drawn.
         path: The picture; its ending chooses the format.
 
     Raises:
@@ -124,13 +124,13 @@ def _marks(checked: Checked, trajectory: RawTrajectory, strip: str) -> list[Find
     ]
 
 
-def _strips_of(finding: Finding, recording: RawRecording) -> tuple[str, ...]:
+def _strips_of(finding: Finding, recording: RawDataset) -> tuple[str, ...]:
     if finding.kind in ("action_first", "action_missing"):
         return recording.action_names
     return (finding.channel or TIMES,)
 
 
-def _seconds(trajectory: RawTrajectory, recording: RawRecording) -> np.ndarray:
+def _seconds(trajectory: RawTrajectory, recording: RawDataset) -> np.ndarray:
     """(T,) time of each row since the first; rows without a time, or out of order, count on from the row before."""
     if trajectory.times is None:
         return np.arange(len(trajectory)) * (recording.sample_time or 1.0)
@@ -138,7 +138,7 @@ def _seconds(trajectory: RawTrajectory, recording: RawRecording) -> np.ndarray:
     return np.r_[0.0, np.cumsum(np.where(steps >= 0, steps, usual_step(trajectory.times)))]
 
 
-def _values(trajectory: RawTrajectory, recording: RawRecording, strip: str) -> np.ndarray:
+def _values(trajectory: RawTrajectory, recording: RawDataset, strip: str) -> np.ndarray:
     """(T,) what a strip shows, NaN where there is no finite number."""
     if strip == TIMES and trajectory.times is not None:
         return np.r_[np.nan, np.diff(trajectory.times)]

@@ -13,9 +13,10 @@ import yaml
 from mts3.cli.data_action import ACTIONS, name_and_options
 from mts3.cli.verb import Verb
 from mts3.data import load_dataset, names_a_set
-from mts3.data.check import Checked, check_dataset, check_file
-from mts3.data.columns import KEYS
-from mts3.data.findings import KINDS, Finding
+from mts3.data.quality.check import Checked, check_dataset
+from mts3.data.quality.findings import KINDS, Finding
+from mts3.data.readers.checking import check_file
+from mts3.data.rows.columns import KEYS
 from mts3.errors import UserError
 
 _USAGE = "check NAME|FILE [output=PICTURE.png] [window_len=STEPS] [obs=[x,y] .. as of import]"

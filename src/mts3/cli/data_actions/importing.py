@@ -6,7 +6,7 @@ from mts3.cli.data_action import ACTIONS, split_options
 from mts3.cli.data_summary import print_summary
 from mts3.cli.verb import Verb
 from mts3.data import import_with_notes
-from mts3.data.columns import KEYS
+from mts3.data.rows.columns import KEYS
 from mts3.errors import UserError
 
 _USAGE = "import FILE.. output=FILE [obs=[x,y]] [actions=[u]] [time=t] [trajectory=episode]"

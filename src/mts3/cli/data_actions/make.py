@@ -9,8 +9,8 @@ from mts3.cli.data_action import ACTIONS, name_and_options
 from mts3.cli.data_summary import print_summary
 from mts3.cli.verb import Verb
 from mts3.data import DATASETS
-from mts3.data.cache import cached
-from mts3.data.generators import GENERATED
+from mts3.data.sets.cache import cached
+from mts3.data.sets.generators import GENERATED
 from mts3.errors import UserError
 from mts3.files import write_aside
 

@@ -45,7 +45,7 @@ def record_data(options: Mapping[str, Any]) -> Dataset:
     if flatten not in ("true", "false"):
         raise UserError(f"flatten={flatten}; expected true or false")
     numbers = {key: _whole(key, options[key]) for key in ("episodes", "steps", "seed") if key in options}
-    from mts3.data.record import record
+    from mts3.data.gym.recorder import record
 
     # A policy of the user's lies where the user is; the console script does not look there.
     sys.path.insert(0, str(Path.cwd()))

@@ -8,7 +8,7 @@ from mts3.cli.data_action import ACTIONS, name_and_options
 from mts3.cli.data_summary import print_summary
 from mts3.cli.verb import Verb
 from mts3.data import load_with_notes, names_a_set
-from mts3.data.columns import KEYS
+from mts3.data.rows.columns import KEYS
 
 _USAGE = "show NAME|FILE [output=PICTURE.png] [size=small] [seed=0] [obs=[x,y] .. as of import]"
 _ABOUT = "the same of one set or file, and a picture of it (default NAME.png)"

@@ -1,0 +1,1 @@
+"""Trajectories, what they are stored in, and what training takes from them."""

@@ -1,0 +1,1 @@
+"""Recordings of environments of gymnasium."""

@@ -1,0 +1,172 @@
+"""Spaces of gymnasium -> channels of a data set.
+
+Taken as they are: a Box of one axis or none, and choices: Discrete, MultiDiscrete and MultiBinary, with a channel for
+each choice (`mts3.data.gym.flattening`). Observed, a Box of bytes with two or three axes is an image: (height, width),
+(height, width, channels) or (channels, height, width) with at most four channels; its values are divided by 255. Acted,
+a Box of more axes is laid out flat. Dict, Tuple and any other Box are laid out flat where that is asked for. All else
+is refused: text, graphs, sequences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mts3.data.core.trajectory import as_float32
+from mts3.data.gym.flattening import Leaf, as_array, channel_names, flat_row, leaf_row, leaves
+from mts3.errors import UserError
+
+from gymnasium import Space, spaces  # isort: skip  # after mts3.data.gym.flattening, which says what to install
+
+MOST_CHANNELS = 4
+"""Of an image; an axis as short as this holds its channels."""
+FLATTEN = "flatten=true lays all its numbers side by side (in Python flatten=True"
+
+
+@dataclass(frozen=True)
+class Observations:
+    """How observations become rows: `names` of the channels, and `image_shape` (channels, height, width) or None."""
+
+    space: Space[Any]
+    names: tuple[str, ...]
+    image_shape: tuple[int, int, int] | None = None
+
+    def row(self, obs: Any) -> np.ndarray:
+        """(O,) a copy: float32, or bytes of an image still undivided, which take a quarter of the memory.
+
+        Raises:
+            UserError: for what is not in the space: another shape, other parts, no number, no choice; or an infinite
+                value.
+        """
+        if self.image_shape is None:
+            return flat_row(self.space, obs, _observed)
+        array = _shaped(self.space, obs)
+        with np.errstate(invalid="ignore"):
+            pixels = array.astype(np.uint8)
+        if not np.array_equal(pixels, array):
+            bad = array[pixels != array].flat[0]
+            raise UserError(f"the environment observed the pixel {bad}; its observation_space says {self.space}")
+        last = array.ndim == 3 and array.shape[-1] == self.image_shape[0] and array.shape[:2] == self.image_shape[1:]
+        return (np.moveaxis(pixels, -1, 0) if last else pixels).reshape(-1)
+
+    def stacked(self, rows: list[np.ndarray]) -> np.ndarray:
+        """(T, O) float32."""
+        obs = np.stack(rows).astype(np.float32)
+        return obs if self.image_shape is None else obs / np.float32(255.0)
+
+
+@dataclass(frozen=True)
+class Actions:
+    """How actions become rows: `names` of the channels."""
+
+    space: Space[Any]
+    names: tuple[str, ...]
+
+    def row(self, action: Any) -> np.ndarray:
+        """(A,) float32, a copy.
+
+        Raises:
+            UserError: for another size, other parts, a choice that there is not, or a number that is none.
+        """
+        return flat_row(self.space, action, _acted)
+
+    def allowed(self, row: np.ndarray) -> bool:
+        """Whether a row is between the bounds of the space."""
+        low, high = self._bounds
+        return bool((row >= low).all() and (row <= high).all())
+
+    @cached_property
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """(A,) float32 each."""
+        box = spaces.flatten_space(self.space)
+        assert isinstance(box, spaces.Box)  # as every space of numbers is, laid flat
+        with np.errstate(over="ignore"):
+            return box.low.astype(np.float32), box.high.astype(np.float32)
+
+
+def observations_of(space: Space[Any], flatten: bool = False) -> Observations:
+    """The channels of an observation space; `flatten` lays out flat what could not be taken as it is.
+
+    Raises:
+        UserError: for a space that is refused, with what to do.
+    """
+    _refuse(space, "observations", "leave it out or translate it in a gymnasium.ObservationWrapper")
+    image_shape = None if flatten else _image_shape(space)
+    if image_shape is not None:
+        return Observations(space, (), image_shape)
+    matrix = isinstance(space, spaces.Box) and len(space.shape) > 1
+    if not flatten and (matrix or not isinstance(space, Leaf)):
+        raise UserError(
+            f"cannot record observations of {space} as they are; expected choices, a Box of one axis, or one of bytes "
+            f"with the shape of an image: {FLATTEN}, or wrap the environment in gymnasium.wrappers.FlattenObservation)"
+        )
+    names = channel_names(space, "obs")
+    if not names:
+        raise UserError(f"cannot record observations of {space}; expected at least one number")
+    return Observations(space, names)
+
+
+def actions_of(space: Space[Any], flatten: bool = False) -> Actions:
+    """The channels of an action space; `flatten` lays out flat what has parts.
+
+    Raises:
+        UserError: for a space that is refused, with what to do.
+    """
+    _refuse(space, "actions", "translate it in a gymnasium.ActionWrapper")
+    if not flatten and not isinstance(space, Leaf):
+        raise UserError(f"cannot record actions of {space} as they are; expected a Box or choices: {FLATTEN})")
+    return Actions(space, channel_names(space, "action"))
+
+
+def _refuse(space: Space[Any], what: str, advice: str) -> None:
+    for _, leaf in leaves(space, what):
+        if not isinstance(leaf, Leaf):
+            raise UserError(f"cannot record {what} of {space}: {leaf} has no row of numbers; {advice}")
+
+
+def _observed(leaf: Leaf, obs: Any) -> np.ndarray:
+    """(C,) float32."""
+    array = _shaped(leaf, obs)
+    try:
+        row = leaf_row(leaf, array)
+    except UserError as error:
+        raise UserError(f"the environment observed {obs!r}; its observation_space says {leaf}, and {error}") from error
+    if np.isinf(row).any():
+        raise UserError(f"the environment observed an infinite value, {row.tolist()}; NaN would mean: not observed")
+    return row
+
+
+def _shaped(leaf: Space[Any], obs: Any) -> np.ndarray:
+    array = as_array(obs)
+    if array.shape != leaf.shape:
+        raise UserError(f"the environment observed shape {array.shape}; its observation_space says {leaf}")
+    return array
+
+
+def _acted(leaf: Leaf, action: Any) -> np.ndarray:
+    """(C,) float32."""
+    if not isinstance(leaf, spaces.Box):
+        if not leaf.contains(action):
+            raise UserError(f"action {action!r} is not in {leaf}")
+        return leaf_row(leaf, np.asarray(action))
+    row = np.array(as_float32(as_array(action), "actions")).reshape(-1)
+    size = spaces.flatdim(leaf)
+    if row.size != size or not np.isfinite(row).all():
+        raise UserError(f"action {action!r} does not fit {leaf}; expected {size} finite numbers")
+    return row
+
+
+def _image_shape(space: Space[Any]) -> tuple[int, int, int] | None:
+    """(channels, height, width), or None if it is no image."""
+    if not isinstance(space, spaces.Box) or space.dtype != np.uint8:
+        return None
+    if len(space.shape) == 2:
+        return (1, *space.shape)
+    if len(space.shape) == 3 and space.shape[-1] <= MOST_CHANNELS:
+        return (space.shape[2], *space.shape[:2])
+    if len(space.shape) == 3 and space.shape[0] <= MOST_CHANNELS:
+        return space.shape
+    return None

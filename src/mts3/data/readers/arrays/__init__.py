@@ -1,0 +1,1 @@
+"""Arrays under names, as npz, HDF5 and pickles have them -> data sets."""

@@ -1,0 +1,181 @@
+"""LeRobot folders, v2 (one Parquet file an episode) and v3 (many episodes a file), through pyarrow (extra `data`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mts3.data.readers.formats import reads
+from mts3.data.readers.result import ReadResult, note_of, refuse_self_described, roles
+from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
+from mts3.data.readers.tables.lerobot_frames import INFO, frame_times, missing_notes
+from mts3.data.rows.assemble import assemble
+from mts3.data.rows.columns import Columns
+from mts3.data.rows.raw import RawTrajectory, RefusedRows
+from mts3.errors import UserError
+
+EPISODE, FRAME, STAMP, REWARD = "episode_index", "frame_index", "timestamp", "next.reward"
+STATE, OBSERVATION, ACTION = "observation.state", "observation.", "action"
+PICTURES = ("image", "video")
+
+
+def _is_one(folder: Path, start: bytes) -> bool:
+    """Whether a folder is a LeRobot data set."""
+    return (folder / INFO).is_file()
+
+
+@reads(holds=_is_one, folder=f"a LeRobot data set has {INFO}")
+def read(folder: Path, columns: Columns) -> ReadResult:
+    """A data set from a LeRobot folder; images and videos are left out.
+
+    Observations are observation.state, or all other observation.* of numbers where there is none, or the features that
+    the mapping names; actions are action; rows count by episode_index and frame_index, fps gives the sampling time.
+    Where timestamp tells another time than that, the timestamps are the times.
+
+    Raises:
+        UserError: without pyarrow, for a folder that is incomplete or damaged, or features that are missing.
+    """
+    info, fps = _info(folder)
+    features = info["features"]
+    obs_keys, action_keys = _wanted(features, columns, str(folder))
+    reward = REWARD if REWARD in features else None
+    wanted = [EPISODE, FRAME, *obs_keys, *action_keys, *([REWARD] if reward else [])]
+    rows = _rows(folder, wanted, STAMP if STAMP in features else None)
+    order = np.lexsort((rows[FRAME][:, 0], rows[EPISODE][:, 0]))
+    episodes, frames = rows[EPISODE][order, 0].astype(np.int64), rows[FRAME][order, 0]
+    times = frame_times(episodes, frames, rows[STAMP][order, 0] if STAMP in rows else None, fps)
+    # Frames are counted, not timed: a step that the user gives stands above the file's.
+    step = columns.sample_time if columns.sample_time and not columns.resample else 1.0 / fps
+    whole = RawTrajectory(
+        folder.stem,
+        np.concatenate([rows[key][order] for key in obs_keys], axis=1),
+        np.concatenate([rows[key][order] for key in action_keys] or [np.empty((len(order), 0))], axis=1),
+        times.seconds if times.note else frames * step,
+        rows[REWARD][order, 0] if reward else None,
+    )
+    names = [_channels(features, keys, rows) for keys in (obs_keys, action_keys)]
+    ids = np.char.add("episode_", episodes.astype(np.str_))
+    try:
+        dataset, said = assemble(whole, names[0], names[1], columns, folder, ids)
+    except RefusedRows as error:
+        raise (RefusedRows(f"{error}; {times.note}", error.recording, error.notes) if times.note else error) from error
+    if not times.note:  # what fps says is exact
+        dataset = replace(dataset, sample_time=columns.sample_time or 1.0 / fps)
+    understood = roles(obs_keys, action_keys, reward, (f"{FRAME} at {fps:g} a second",), EPISODE)
+    unlike = STAMP in features and STAMP not in rows
+    clocks = [times.note] if times.note else ["timestamp is not compared: not every file has it in seconds"] * unlike
+    notes = (*clocks, *missing_notes(info, episodes, frames), *said)
+    return ReadResult(dataset, "LeRobot", understood, (*notes, *_left_out(features, (*obs_keys, *action_keys))))
+
+
+def _rows(folder: Path, names: list[str], stamp: str | None) -> dict[str, np.ndarray]:
+    """(R, channels) of each column, of all files; `stamp` only where all have it as one number a row."""
+    pa = pyarrow(folder)
+    files = sorted((folder / "data").glob("**/*.parquet"))
+    if not files:
+        raise UserError(f"{folder} has no data/**/*.parquet; expected a whole LeRobot data set: download it again")
+    parts: list[dict[str, np.ndarray]] = []
+    for file in files:
+        try:
+            extra = stamp is not None and stamp not in names and stamp in pa.parquet.read_schema(file).names
+            optional = [stamp] if stamp is not None and extra else []
+            table = read_parquet(file, [*names, *optional])
+            part = _numbers(table, names, file)
+            parts.append(part | {name: matrix for name in optional if (matrix := _seconds(table, name)) is not None})
+        except (pa.ArrowException, UnicodeDecodeError, KeyError, OSError) as error:
+            raise damaged(file, error) from error
+    everywhere = [stamp] if stamp is not None and all(stamp in part for part in parts) else []
+    return {
+        name: _joined([part[name] for part in parts], name, folder) for name in dict.fromkeys([*names, *everywhere])
+    }
+
+
+def _seconds(table: Any, name: str) -> np.ndarray | None:
+    """(R, 1) of a column with a number with a point in each row; whole numbers would count something else."""
+    matrix = leaves(table[name], name).get(name)
+    return matrix if matrix is not None and matrix.shape[1] == 1 and matrix.dtype.kind == "f" else None
+
+
+def _info(folder: Path) -> tuple[Mapping[str, Any], float]:
+    """What the set says of itself, and frames per second."""
+    path = folder / INFO
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+        features, fps = info["features"], float(info["fps"])
+        if not isinstance(features, Mapping) or not all(isinstance(f, Mapping) for f in features.values()):
+            raise TypeError("features is no dictionary")
+        if not 0 < fps < np.inf:
+            raise ValueError(f"fps is {fps}")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(
+            f"{path} is no description of a LeRobot data set ({error!r}); expected JSON with features and fps"
+        ) from error
+    missing = next((name for name in (EPISODE, FRAME) if name not in features), None)
+    if missing is not None:
+        raise UserError(f"{path} has no feature '{missing}'; expected LeRobot v2 or v3: convert it with lerobot")
+    return info, fps
+
+
+def _wanted(features: Mapping[str, Any], columns: Columns, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Features of observations and of actions."""
+    refuse_self_described(columns, where)
+    numeric = [name for name, feature in features.items() if not _is_picture(feature)]
+    obs = columns.obs or tuple(name for name in numeric if name == STATE)
+    obs = obs or tuple(name for name in numeric if name.startswith(OBSERVATION))
+    if not obs:
+        raise UserError(
+            f"{where} has no {STATE}; it has {', '.join(features)}: name features with data.columns.obs=[..]"
+        )
+    actions = columns.actions or (() if columns.obs or ACTION not in numeric else (ACTION,))
+    return Columns(obs=obs, actions=actions).channels(numeric, where)
+
+
+def _is_picture(feature: Mapping[str, Any]) -> bool:
+    return feature.get("dtype") in PICTURES
+
+
+def _numbers(table: Any, names: Sequence[str], file: Path) -> dict[str, np.ndarray]:
+    """(R, channels) of each column."""
+    found: dict[str, np.ndarray] = {}
+    for name in names:
+        matrix = leaves(table[name], name).get(name)
+        if matrix is None:
+            raise UserError(
+                f"column '{name}' of {file} is of type {table[name].type}; expected numbers, or lists of one length"
+            )
+        found[name] = matrix
+    return found
+
+
+def _joined(blocks: list[np.ndarray], name: str, folder: Path) -> np.ndarray:
+    widths = sorted({block.shape[1] for block in blocks if len(block)})
+    if len(widths) != 1:
+        raise UserError(
+            f"'{name}' of {folder} has {widths or 'no'} channels; expected the same in every file, and rows"
+        )
+    return np.concatenate([block for block in blocks if len(block)])
+
+
+def _channels(features: Mapping[str, Any], keys: Sequence[str], rows: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """The names that the description gives, where there is one a channel; else KEY_0, KEY_1, .."""
+    names: list[str] = []
+    for key in keys:
+        width = rows[key].shape[1]
+        given = features[key].get("names")
+        while isinstance(given, Mapping) and len(given) == 1:  # {"motors": [..]}
+            given = next(iter(given.values()))
+        good = isinstance(given, list) and len(given) == width and all(isinstance(name, str) for name in given)
+        own = good and not set(given) & set(names) and len(set(given)) == width
+        names += given if own else [f"{key}_{i}" for i in range(width)]
+    return tuple(names)
+
+
+def _left_out(features: Mapping[str, Any], used: Sequence[str]) -> tuple[str, ...]:
+    pictures = [name for name, feature in features.items() if _is_picture(feature)]
+    others = [name for name in features if name.startswith((OBSERVATION, ACTION)) and name not in (*used, *pictures)]
+    return (*note_of("left out, images and videos", pictures), *note_of("not used", others))

@@ -1,0 +1,1 @@
+"""Values of a table's columns: text -> numbers, times -> seconds."""

@@ -1,0 +1,117 @@
+"""Codes for missing: words and numbers that stand for "not observed" in a file.
+
+Some words always do, wherever a number is expected; the numbers, as -9999, are the user's to name.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mts3.data.core.stored import Rows, RowSource, StoredArray, row_chunks
+from mts3.data.rows.cells import as_number, bare
+
+EMPTY = frozenset({"", "nan"})
+# Without case and blanks. What no number can mean: words of spreadsheets, of R and pandas, of plants' historians.
+# Words that may mean a number out of range, as inf, over or #DIV/0!, are not among them.
+WORDS = EMPTY | {
+    *("na", "n/a", "null", "none", "nil", "<na>", "nat", "#n/a", "#na", "#nv"),
+    *("-", "--", "---", "?", "nodata", "no_data", "no-data", "missing", "unknown", "unavailable", "notavailable"),
+    *("bad", "badinput", "i/otimeout", "timeout", "nosample", "commfail", "notconnect", "notconnected", "scanoff"),
+    *("-nan(ind)", "nan(ind)", "1.#qnan", "1.#ind", "-1.#ind"),
+}
+Counts = Counter[tuple[str, str]]
+"""How often a code stood in a channel: (code, channel) -> times."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What stands for "not observed": `words` without case and blanks, and `numbers`, by their value."""
+
+    words: frozenset[str]
+    numbers: tuple[float, ...]
+
+    @classmethod
+    def of(cls, missing: Sequence[str]) -> Codes:
+        """The usual words, and what the user says besides, as in ("-200", "Bad")."""
+        numbers = {text: value for text in missing if (value := as_number(text)) is not None and value == value}
+        words = (bare(text) for text in missing if text not in numbers)
+        return cls(WORDS | frozenset(words), tuple(dict.fromkeys(numbers.values())))
+
+    def has_word(self, cell: str) -> bool:
+        """Whether a cell that is no number stands for nothing."""
+        return bare(cell) in self.words
+
+
+def leave_out(codes: Codes, rows: Rows, names: Sequence[str]) -> tuple[Rows, Counts]:
+    """`rows` with NaN for the numbers that are codes, and how many there were; the same object where there is none.
+
+    A number is a code where it is the same in float32, which all data end up in. What stays in its file is looked
+    through once, and changed when it is read.
+
+    Args:
+        codes: Their numbers count.
+        rows: (R, channels) or (R,).
+        names: Of the channels, for the counts.
+    """
+    counts: Counts = Counter()
+    if not codes.numbers or rows.dtype.kind not in "fiub":
+        return rows, counts
+    for _, chunk in row_chunks(rows):
+        for number in codes.numbers:
+            hits = np.atleast_1d(_is(number, chunk).sum(0))
+            counts.update({(written(number), names[i]): int(hits[i]) for i in np.flatnonzero(hits).tolist()})
+    if not counts:
+        return rows, counts
+    if isinstance(rows, StoredArray):
+        return rows.of(lambda source: _Decoded(source, codes)), counts
+    return _decoded(rows, codes), counts
+
+
+def notes(counts: Counts) -> tuple[str, ...]:
+    """One line that says what was taken as missing; none where nothing was."""
+    said = []
+    for code in dict.fromkeys(code for code, _ in counts):
+        where = [name for other, name in counts if other == code]
+        times = sum(count for (other, _), count in counts.items() if other == code)
+        places = ", ".join(where[:3]) + (f" and {len(where) - 3} more columns" if len(where) > 3 else "")
+        said.append(f"{code} ({times} time{'s' * (times > 1)} in {places})")
+    return (f"taken as missing: {'; '.join(said)}",) if said else ()
+
+
+def written(number: float) -> str:
+    """A number as short as float32 tells it apart, as a user would write it."""
+    with np.errstate(over="ignore"):
+        single = np.float32(number)
+    return (str(single) if np.isfinite(single) else repr(float(number))).removesuffix(".0")
+
+
+class _Decoded:
+    """Rows in a file, without codes once they are read."""
+
+    def __init__(self, source: RowSource, codes: Codes) -> None:
+        self.source, self.codes = source, codes
+        self.shape, self.where = source.shape, source.where
+        self.dtype = np.result_type(source.dtype, np.float32)
+
+    def read(self, prefix: tuple[int, ...], start: int, stop: int) -> np.ndarray:
+        return _decoded(self.source.read(prefix, start, stop), self.codes)
+
+
+def _decoded(rows: np.ndarray, codes: Codes) -> np.ndarray:
+    out = rows.astype(np.result_type(rows.dtype, np.float32))
+    for number in codes.numbers:
+        out[_is(number, rows)] = np.nan
+    return out
+
+
+def _is(number: float, rows: np.ndarray) -> np.ndarray:
+    """Where `rows` hold the number, as far as float32 tells."""
+    with np.errstate(over="ignore"):
+        single = np.float32(number)
+        if np.isinf(single):  # beyond float32: the fill values of float64
+            return rows == np.float64(number)
+        return rows.astype(np.float32, copy=False) == single
