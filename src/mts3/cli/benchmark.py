@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,24 +176,17 @@ def run_all(plan: list[Planned]) -> list[int]:
 
     fitted: Fitted = {}  # runs that differ in the model alone have the same baselines
     codes: list[int] = []
-    arguments = sys.argv
-    try:
-        for run in plan:
-            if run.found is Found.FINISHED:
-                codes.append(0)
-                continue
-            sys.argv = arguments[:1]
-            key = _GOES_ON.get(run.found)
-            config = run.config | ({key: True} if key else {})
-            overrides = [*run.overrides, *([f"{key}=true"] if key else [])]
-            code, _ = run_one(
-                COMMAND, overrides, run.run_dir, lambda c=config, d=run.run_dir: train.train(c, d, fitted)
-            )
-            codes.append(code)
-            if code in STOPPED:
-                break
-    finally:
-        sys.argv = arguments
+    for run in plan:
+        if run.found is Found.FINISHED:
+            codes.append(0)
+            continue
+        key = _GOES_ON.get(run.found)
+        config = run.config | ({key: True} if key else {})
+        overrides = [*run.overrides, *([f"{key}=true"] if key else [])]
+        code, _ = run_one(COMMAND, overrides, run.run_dir, lambda c=config, d=run.run_dir: train.train(c, d, fitted))
+        codes.append(code)
+        if code in STOPPED:
+            break
     return codes
 
 

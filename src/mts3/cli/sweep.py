@@ -60,7 +60,7 @@ def run_sweep(command: str, overrides: list[str], job: Callable[[dict[str, Any],
 
 
 def run_one(command: str, overrides: list[str], run_dir: Path, job: Callable[[], float]) -> tuple[int, float | None]:
-    """One of several runs: announced, and if it fails, said in one line. The caller puts `sys.argv` back.
+    """One of several runs: announced, and if it fails, said in one line.
 
     Args:
         overrides: With which `mts3 train` would do the same.
@@ -68,11 +68,15 @@ def run_one(command: str, overrides: list[str], run_dir: Path, job: Callable[[],
         job: Trains, and returns the score.
     Returns: the exit code, and the score of a run that did not fail.
     """
-    # Training on several devices starts this command again for each: as the one run it is.
-    sys.argv[1:] = ["train", *overrides, f'hydra.run.dir="{run_dir}"']
     print(f"== {run_dir.name}", file=sys.stderr)
     scores: list[float] = []
-    code = reporting(command, lambda: scores.append(job()))
+    arguments = sys.argv
+    try:
+        # Training on several devices starts this command again for each: as the one run it is.
+        sys.argv = [arguments[0], "train", *overrides, f'hydra.run.dir="{run_dir}"']
+        code = reporting(command, lambda: scores.append(job()))
+    finally:
+        sys.argv = arguments
     if run_dir.is_dir() and not any(run_dir.iterdir()):
         run_dir.rmdir()  # made before the run could fail
     return code, scores[0] if scores else None

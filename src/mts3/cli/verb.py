@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from mts3.registry import Registry
 
@@ -31,7 +30,7 @@ class Verb:
 VERBS: Registry[Verb] = Registry("command")
 
 
-def in_order(registry: Registry[Any]) -> list[tuple[str, Any]]:
+def in_order(registry: Registry[Verb]) -> list[tuple[str, Verb]]:
     """Names and what they stand for, by `place`, as a help lists them."""
     return sorted(registry.items(), key=lambda item: item[1].place)
 

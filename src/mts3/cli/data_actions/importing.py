@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mts3.cli.data_action import ACTIONS, split_options
-from mts3.cli.data_summary import print_summary
+from mts3.cli.data_action import ACTIONS, print_summary, split_options
 from mts3.cli.verb import Verb
 from mts3.data import import_with_notes
 from mts3.data.rows.columns import KEYS

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from mts3.cli.data_action import ACTIONS, split_options
-from mts3.cli.data_summary import size_of
+from mts3.cli.data_action import ACTIONS, size_of, split_options
 from mts3.cli.verb import Verb
 from mts3.data import describe_known
 from mts3.errors import UserError

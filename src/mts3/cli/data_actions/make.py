@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from mts3.cli.data_action import ACTIONS, name_and_options
-from mts3.cli.data_summary import print_summary
+from mts3.cli.data_action import ACTIONS, name_and_options, print_summary
 from mts3.cli.verb import Verb
 from mts3.data import DATASETS
 from mts3.data.sets.cache import cached

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mts3.cli.data_action import ACTIONS, split_options
-from mts3.cli.data_summary import print_summary
+from mts3.cli.data_action import ACTIONS, print_summary, split_options
 from mts3.cli.verb import Verb
 from mts3.data import Dataset
 from mts3.errors import UserError

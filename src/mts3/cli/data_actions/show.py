@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mts3.cli.data_action import ACTIONS, name_and_options
-from mts3.cli.data_summary import print_summary
+from mts3.cli.data_action import ACTIONS, name_and_options, print_summary
 from mts3.cli.verb import Verb
 from mts3.data import load_with_notes, names_a_set
 from mts3.data.rows.columns import KEYS

@@ -50,10 +50,10 @@ def run(arguments: list[str]) -> int | None:
         from mts3.cli.train import train
 
         return run_sweep("mts3 train", overrides, partial(train, fitted={}))
-    run = asked(overrides)  # a slip is answered before Lightning, which takes seconds, is imported
+    wanted = asked(overrides)  # a slip is answered before Lightning, which takes seconds, is imported
     from mts3.cli.train import train
 
-    train(run.config, run.run_dir)
+    train(wanted.config, wanted.run_dir)
 
 
 VERBS.register("train")(
