@@ -28,8 +28,9 @@ from mts3.gaussian import filtering
 from mts3.kernels import use_backend
 from mts3.metrics import nll
 from mts3.models import MTS3
-from mts3.models.segments import observe_in_segments
+from mts3.models.inputs import Inputs
 from mts3.prediction import Prediction
+from mts3.segments import observe_in_segments
 
 SIZES = {"obs_dim": 4, "action_dim": 2, "latent_obs_dim": 30, "window_len": 30}
 SHAPES = ((32, 300), (256, 300), (32, 3000))
@@ -58,7 +59,7 @@ def naive(model: MTS3, obs: Tensor, actions: Tensor, mask: Tensor) -> Prediction
     wide, fast, (level,) = mask[..., None].expand(obs.shape), model.fast, model.levels()
     assert fast.control is not None
     state = model.initial_state(len(obs))
-    tasks, _ = level.observe(state.slow[0], obs, actions, wide)
+    tasks, _ = level.observe(state.slow[0], Inputs(actions, obs, wide))
     pushed = list(fast.marginalization.offset([tasks.belief]).map(lambda fields: fields.squeeze(2)).unbind(1))
     transition, belief, told = fast.marginalization.transitions[0](), state.prior, []
     for t in range(obs.shape[1]):

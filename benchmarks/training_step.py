@@ -36,6 +36,7 @@ from mts3.gaussian import Belief, Evidence, filtering
 from mts3.kernels import use_backend
 from mts3.metrics import nll
 from mts3.models import MTS3, WorldModel
+from mts3.models.inputs import Inputs
 
 RESULT = Path(__file__).parent / "results" / "training_step.json"
 OBS_DIM, ACTION_DIM, DIM = 4, 2, 30
@@ -113,7 +114,7 @@ def naive(model: MTS3, obs: Tensor, actions: Tensor, mask: Tensor) -> mts3.Predi
     """What the model predicts, the fast level calling every network at every step; the slow level as it is."""
     wide = mask[..., None].expand(obs.shape)
     state = model.initial_state(len(obs))
-    task, _ = model.slow[0].observe(state.slow[0], obs, actions, wide)
+    task, _ = model.slow[0].observe(state.slow[0], Inputs(actions, obs, wide))
     transition, prior, preds = model.fast.marginalization.transitions[0](), state.prior, []
     for t in range(obs.shape[1]):
         now = slice(t, t + 1)

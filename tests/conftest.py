@@ -13,7 +13,7 @@ install_import_hook(
         "mts3.layers",
         "mts3.models.fast_level",
         "mts3.models.slow_level",
-        "mts3.models.windows",
+        "mts3.layers.windows",
         "mts3.online.graph",
         "mts3.metrics",
         "mts3.prediction",

@@ -118,8 +118,8 @@ class Odd(mts3.MTS3):
         self.fast.decoder.mean_net.insert(2, torch.nn.Tanh())
         self.fast.decoder.var_net.append(torch.nn.Softplus())
 
-    def believe(self, state, obs, actions, obs_mask, plan=None):
-        beliefs, after = super().believe(state, obs, actions, obs_mask, plan)
+    def believe(self, state, given):
+        beliefs, after = super().believe(state, given)
         return replace(beliefs, mean=beliefs.mean + self.nudge), after
 
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import mts3
+from mts3 import segments
 from mts3.data import SequenceDataset, Trajectory, fit_normalizer
 from mts3.errors import UserError
 from mts3.evaluate import Evaluation, Scores, evaluate
 from mts3.evaluate.tasks import imputation, long_horizon, one_step
-from mts3.models import segments
 from mts3.prediction import Prediction
 from tests.evaluate.conftest import CONTEXT, STEPS, LastValue, LooksAhead, MaskReader, Model
 
@@ -80,9 +80,9 @@ def test_long_sequences_are_observed_in_segments_and_score_the_same(sequences, t
     model = mts3.MTS3(sequences.obs_dim, sequences.action_dim, window_len=3, latent_obs_dim=4)
     lengths, observe = [], model.advance
 
-    def spy(state, obs, *rest):
-        lengths.append(obs.shape[1])
-        return observe(state, obs, *rest)
+    def spy(state, given):
+        lengths.append(given.steps)
+        return observe(state, given)
 
     monkeypatch.setattr(model, "advance", spy)
     whole = _evaluate(model, sequences, train_sequences).summary()

@@ -6,7 +6,8 @@ import torch
 import mts3
 from mts3.errors import UserError
 from mts3.gaussian import Belief
-from mts3.models.windows import Windows
+from mts3.layers.windows import Windows
+from mts3.models.inputs import Inputs
 from tests.models.conformance import A, B, CausalConformance, Conformance, H, O, assert_same, part, sequence
 
 SIZES = {
@@ -73,7 +74,7 @@ def test_filtered_ends_a_window_as_window_posterior():
     evidence = {}
     for name, model in (("filtered", filtered), ("hindsight", hindsight)):
         full = mask[..., None].expand(-1, -1, O)
-        evidence[name] = model.slow[0].observe(model.initial_state(B).slow[0], obs, actions, full)[0].belief
+        evidence[name] = model.slow[0].observe(model.initial_state(B).slow[0], Inputs(actions, obs, full))[0].belief
     torch.testing.assert_close(evidence["filtered"].mean[:, :, -1], evidence["hindsight"].mean[:, :, 0])
     torch.testing.assert_close(evidence["filtered"].cov[:, :, -1], evidence["hindsight"].cov[:, :, 0])
 

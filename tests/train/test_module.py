@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import mts3
+from mts3 import segments
 from mts3.metrics import crps_gaussian, nll, rmse
-from mts3.models import segments
 from mts3.prediction import Prediction
 from mts3.train import SequenceDataModule, TrainingDiverged, TrainingModule, TrainingOptions
 from mts3.train.fit import subnormals_flushed
@@ -177,9 +177,9 @@ def test_recomputing_goes_through_segments_and_validation_through_few_steps_at_a
     model, lengths = small_model(), []
     observe = type(model).advance
 
-    def spy(self, state, obs, *rest):
-        lengths.append((self.training and self is model, obs.shape[1]))
-        return observe(self, state, obs, *rest)
+    def spy(self, state, given):
+        lengths.append((self.training and self is model, given.steps))
+        return observe(self, state, given)
 
     monkeypatch.setattr(type(model), "advance", spy)
     module = TrainingModule(model, TrainingOptions(CONTEXT, WINDOW, recompute=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import partial
 from typing import Any
 
@@ -11,9 +10,9 @@ import torch
 from mts3.cli.experiment import Experiment
 from mts3.data import change_std, channels_of
 from mts3.errors import UserError, unknown_name
-from mts3.models import MODELS, DeltaTarget, WorldModel, build
-from mts3.models.store_checks import TARGETS
-from mts3.models.unbuilt import check_memory
+from mts3.models import MODELS, DeltaTarget, WorldModel, build, parameters_of
+from mts3.store.checks import TARGETS
+from mts3.store.unbuilt import check_memory
 from mts3.train import seeded
 
 
@@ -27,7 +26,7 @@ def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
     name, dataset = arguments.pop("name"), experiment.dataset
     if arguments.get("reward") and not dataset.has_reward:
         raise UserError(f"model.reward=true needs data with a reward; '{dataset.name}' has none")
-    if dataset.image_shape is not None and "image_shape" in inspect.signature(MODELS.get(name, WorldModel)).parameters:
+    if dataset.image_shape is not None and "image_shape" in parameters_of(MODELS.get(name, WorldModel)):
         arguments.setdefault("image_shape", list(dataset.image_shape))
     _check_windows(arguments.get("window_len"), config["data"]["sequence_len"])
     make = partial(build, name, obs_dim=dataset.obs_dim, action_dim=dataset.action_dim, **arguments)

@@ -19,8 +19,8 @@ from mts3.evaluate.evaluation import Evaluation, Scores
 from mts3.evaluate.examples import Examples, example_indices, examples_of
 from mts3.metrics import LikelihoodSums
 from mts3.models import Linear, WorldModel
-from mts3.models.segments import predict_in_segments
 from mts3.prediction import Prediction
+from mts3.segments import predict_in_segments
 from mts3.types import Tensor
 
 NUMBER_OF_EXAMPLES = 4
@@ -42,7 +42,7 @@ def evaluate(
     Three tasks over the observations after the context: long horizon (everything hidden), one step (everything up to
     t visible) and imputation (half of the steps missing). Actions are always given. Whatever is hidden never reaches
     the model: its mask is False and its value NaN. Scores are running sums, so memory does not grow with the split;
-    long sequences are observed in segments (`mts3.models.segments`), so what grows with them is the prediction alone.
+    long sequences are observed in segments (`mts3.segments`), so what grows with them is the prediction alone.
 
     Args:
         model: Anything with `observe(obs, actions, obs_mask) -> (Prediction, state)`, normalized. Its training flag is

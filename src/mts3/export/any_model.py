@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mts3.models import WorldModel
+from mts3.models.inputs import Inputs
 from mts3.models.state import rebuilt, tensors_of
 from mts3.prediction import Prediction
 from mts3.types import Tensor
@@ -35,7 +36,8 @@ class AnyStep(nn.Module):
         """Predictions and the next state by name, see `mts3.export`."""
         obs, mask = given["obs"][:, None], given["obs_mask"][:, None]
         action = given["action"][:, None] if "action" in given else obs[..., :0]
-        pred, after = self.model.advance(rebuilt(self.like, given), obs, action, mask, given.get("plan"))
+        inputs = Inputs(action, obs, mask, given.get("plan"))
+        pred, after = self.model.advance(rebuilt(self.like, given), inputs)
         return _fields(pred) | {f"next_{name}": value for name, value in tensors_of(after)}
 
 

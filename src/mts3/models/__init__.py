@@ -9,37 +9,35 @@ from typing import Any
 
 import torch
 
+from mts3 import store
 from mts3.errors import UserError, unknown_name
-from mts3.models import store
 from mts3.models.acrkn import RKN, AcRKN
-from mts3.models.base import WorldModel
+from mts3.models.base import MODELS, WorldModel
 from mts3.models.delta import DeltaTarget
 from mts3.models.hiprssm import HiPRSSM
 from mts3.models.linear import Linear
 from mts3.models.mts3 import MTS3
 from mts3.models.persistence import Persistence
 from mts3.models.recurrent import GRU, LSTM
-from mts3.models.store_checks import check_lengths, check_names, check_tensors
 from mts3.models.transformer import TransformerAR, TransformerMulti
 from mts3.models.two_rate_gru import TwoRateGRU
-from mts3.models.unbuilt import unbuilt
+from mts3.store.checks import check_lengths, check_names, check_tensors
+from mts3.store.unbuilt import unbuilt
 
-MODELS: dict[str, type[WorldModel]] = {
-    cls.name: cls
-    for cls in (
-        MTS3,
-        HiPRSSM,
-        AcRKN,
-        RKN,
-        LSTM,
-        GRU,
-        TwoRateGRU,
-        TransformerAR,
-        TransformerMulti,
-        Linear,
-        Persistence,
-    )
-}
+for _model in (
+    MTS3,
+    HiPRSSM,
+    AcRKN,
+    RKN,
+    LSTM,
+    GRU,
+    TwoRateGRU,
+    TransformerAR,
+    TransformerMulti,
+    Linear,
+    Persistence,
+):
+    MODELS.register(_model.name)(_model)
 _MOST = 2**62  # torch counts with 64 bits
 _KINDS: dict[str, tuple[type, str]] = {
     "bool": (bool, "true or false"),
@@ -58,9 +56,7 @@ def build(name: str, **arguments: Any) -> WorldModel:
     Raises:
         UserError: for an unknown model or argument, with the nearest names, a missing one, or one of another type.
     """
-    if name not in MODELS:
-        raise unknown_name("model", name, MODELS)
-    accepted = inspect.signature(MODELS[name]).parameters
+    accepted = parameters_of(MODELS[name])
     for argument in arguments:
         if argument not in accepted:
             raise unknown_name(f"argument of model {name}", argument, accepted)
@@ -70,6 +66,18 @@ def build(name: str, **arguments: Any) -> WorldModel:
     for argument, value in arguments.items():
         _check_kind(name, argument, value, str(accepted[argument].annotation))
     return MODELS[name](**arguments)
+
+
+def parameters_of(kind: type[WorldModel]) -> dict[str, inspect.Parameter]:
+    """The arguments of a constructor by name, with those that its **keywords hand on to the class it extends."""
+    found: dict[str, inspect.Parameter] = {}
+    for cls in kind.__mro__:
+        if "__init__" in vars(cls):
+            _, *parameters = inspect.signature(vars(cls)["__init__"]).parameters.values()
+            found = {p.name: p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)} | found
+            if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+                break
+    return found
 
 
 def _check_kind(name: str, argument: str, value: Any, annotation: str) -> None:

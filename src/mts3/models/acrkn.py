@@ -11,20 +11,17 @@ from mts3.gaussian import Belief
 from mts3.layers import GaussianMarginalization, make_transition
 from mts3.layers.sizes import check_sizes
 from mts3.models.fast_level import make_fast_level
+from mts3.models.inputs import Inputs
 from mts3.models.latent import LatentModel, last
-from mts3.types import Bool, Float, Tensor
+from mts3.models.state import State
+from mts3.types import Tensor
 
 
 @dataclass(frozen=True)
-class AcRKNState:
+class AcRKNState(State):
     """Attributes: prior: belief about the latent state at the next step, before its observation, (B) beliefs."""
 
     prior: Belief
-
-    @property
-    def batch_size(self) -> int:
-        """B."""
-        return self.prior.mean.shape[0]
 
 
 def initial_belief(batch_size: int, dim: int, like: Tensor) -> Belief:
@@ -55,6 +52,7 @@ class AcRKN(LatentModel):
     """
 
     name = "acrkn"
+    cut_anywhere = True
 
     def __init__(
         self,
@@ -94,21 +92,10 @@ class AcRKN(LatentModel):
         """The state before anything was observed."""
         return AcRKNState(initial_belief(batch_size, self.latent_obs_dim, self.like))
 
-    def cut_every(self, state: AcRKNState) -> tuple[int, int]:
-        """After any step."""
-        return 1, 0
-
-    def believe(
-        self,
-        state: AcRKNState,
-        obs: Float[Tensor, "B T O"] | None,
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"] | None,
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Belief, AcRKNState]:
+    def believe(self, state: AcRKNState, given: Inputs) -> tuple[Belief, AcRKNState]:
         """See `LatentModel.believe`."""
         noise = self.fast.marginalization.offset([])
-        beliefs = self.fast.observe(self.fast.problem(state.prior, noise, obs, actions, obs_mask))
+        beliefs = self.fast.observe(self.fast.problem(state.prior, noise, given))
         return beliefs, AcRKNState(last(beliefs))
 
 

@@ -7,12 +7,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
+from mts3 import store
 from mts3.channels import Channels
+from mts3.errors import UserError
 from mts3.kernels import Problem
-from mts3.models import store
 from mts3.models.arguments import (
     batch_size_of,
     check_actions,
@@ -23,8 +23,10 @@ from mts3.models.arguments import (
     completed_mask,
     recording,
 )
+from mts3.models.inputs import Inputs
 from mts3.normalizer import Normalizer
 from mts3.prediction import Prediction
+from mts3.registry import Registry
 from mts3.types import Bool, Float, Tensor
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class WorldModel(nn.Module, ABC):
     calls, see `mts3.models.state`.
 
     A model defines `initial_state` and `advance`. What training, long sequences, export and the command ask besides has
-    safe answers here: `rollout` and `rollout_mean` may be answered sooner, `cut_every`, `longest_plan`, `static_step`,
+    safe answers here: `advance_mean` may be answered sooner; `cut_every`, `longest_plan`, `static_step`,
     `require_causal`, `predict_changes` and `filter_problem` tell what a model can do.
 
     Attributes:
@@ -53,6 +55,7 @@ class WorldModel(nn.Module, ABC):
         longest_plan: Actions planned after a step that may change its prediction; 0: none does.
         static_step: Whether a step is one computation whatever the state and mask hold, so that it can be drawn as a
             graph; its image encoder makes a model of images another one at each step.
+        cut_anywhere: Whether a sequence may be cut after any step, the state handed on; see `cut_every`.
         fitted_in_closed_form: Whether `mts3.train.fit` solves for the weights in place of descending gradients.
     """
 
@@ -61,6 +64,7 @@ class WorldModel(nn.Module, ABC):
     uses_actions: bool = True
     longest_plan: int = 0
     static_step: bool = False
+    cut_anywhere: bool = False
     arguments: dict[str, Any]
     fitted_in_closed_form: bool = False
 
@@ -83,37 +87,24 @@ class WorldModel(nn.Module, ABC):
         """The state before anything was observed."""
 
     @abstractmethod
-    def advance(
-        self,
-        state: Any,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, Any]:
+    def advance(self, state: Any, given: Inputs) -> tuple[Prediction, Any]:
         """What a model is: `observe` and `step`, their arguments checked and completed.
 
         Args:
             state: Where to go on from.
-            obs, actions, obs_mask: As in `observe`; `obs` is anything, NaN included, where the mask is False.
-            plan: Known actions after the last step, as in `step`; None knows none.
+            given: Observations or none, their mask, actions and plan.
         """
 
-    def rollout(self, state: Any, actions: Float[Tensor, "B T A"]) -> Prediction:
-        """`imagine`, its arguments checked: what `advance` predicts with everything masked, or the same sooner."""
-        nothing = self.like.new_zeros(*actions.shape[:2], self.obs_dim)
-        return self.advance(state, nothing, actions, torch.zeros_like(nothing, dtype=torch.bool))[0]
-
-    def rollout_mean(self, state: Any, actions: Float[Tensor, "B T A"]) -> Float[Tensor, "B T O"]:
-        """`imagine_mean`, its arguments checked."""
-        return self.rollout(state, actions).mean
+    def advance_mean(self, state: Any, given: Inputs) -> Float[Tensor, "B T O"]:
+        """The means of `advance` alone; for models that get there sooner."""
+        return self.advance(state, given)[0].mean
 
     def cut_every(self, state: Any) -> tuple[int, int] | None:
         """Where a sequence that goes on from `state` may be cut in two without changing anything.
 
-        Returns: (length, before): after each `length` steps, `before` of which lie before the state; None: nowhere,
-            the answer of a model that says nothing.
+        Returns: (length, before): after each `length` steps, `before` of which lie before the state; None: nowhere.
         """
+        return (1, 0) if self.cut_anywhere else None
 
     def require_causal(self) -> None:
         """Refuse to go step by step: for models that look ahead on purpose.
@@ -165,11 +156,11 @@ class WorldModel(nn.Module, ABC):
         Raises:
             ValueError: for wrong shapes, dtypes or a NaN that the mask calls observed.
         """
-        checked = self.check_sequence(obs, actions, obs_mask)
+        given = self.check_sequence(obs, actions, obs_mask)
         if state is None:
             state = self.initial_state(obs.shape[0])
         check_state(state, "obs", obs.shape[0])
-        return self.advance(state, *checked)
+        return self.advance(state, given)
 
     def step(
         self,
@@ -189,8 +180,7 @@ class WorldModel(nn.Module, ABC):
         Returns: the prediction (B, 1, O) and the next state.
         """
         self.require_causal()
-        obs, action, mask = self.check_step(state, obs_t, action_t, obs_mask, planned_actions)
-        return self.advance(state, obs[:, None], action[:, None], mask[:, None], planned_actions)
+        return self.advance(state, self.check_step(state, obs_t, action_t, obs_mask, planned_actions))
 
     def imagine(
         self, state: Any, actions: Float[Tensor, "B T A"] | None = None, horizon: int | None = None
@@ -204,7 +194,7 @@ class WorldModel(nn.Module, ABC):
         Raises:
             ValueError: for actions of another shape or dtype, none at all, or a state for another batch.
         """
-        return self.rollout(state, self._check_imagined(state, actions, horizon))
+        return self.advance(state, Inputs(self._check_imagined(state, actions, horizon)))[0]
 
     def imagine_mean(
         self, state: Any, actions: Float[Tensor, "B T A"] | None = None, horizon: int | None = None
@@ -213,7 +203,7 @@ class WorldModel(nn.Module, ABC):
 
         Arguments as for `imagine`.
         """
-        return self.rollout_mean(state, self._check_imagined(state, actions, horizon))
+        return self.advance_mean(state, Inputs(self._check_imagined(state, actions, horizon)))
 
     def forward(
         self,
@@ -225,36 +215,60 @@ class WorldModel(nn.Module, ABC):
         return self.observe(obs, actions, obs_mask)[0]
 
     def save(self, path: str | Path) -> None:
-        """Write `model.safetensors` and `model.json` (arguments, normalizer, channels) into the folder `path`."""
-        store.save(self, Path(path))
+        """Write `model.safetensors` and `model.json` (arguments, normalizer, channels) into the folder `path`.
+
+        Raises:
+            UserError: if `mts3.load` would not find the class again under its name.
+        """
+        built = self.saved_class
+        if MODELS.get(self.name) is not built:
+            raise UserError(
+                f"a {built.__name__} cannot be saved: '{self.name}' in mts3.models.MODELS is not this class; give it a "
+                f"name of its own, and call MODELS.register(name)({built.__name__}) before saving and loading"
+            )
+        description = {
+            "model": self.name,
+            "arguments": self.arguments,
+            "target": self.target,
+            "normalizer": self.normalizer.as_lists() if self.normalizer else None,
+            **(self.channels.as_json() if self.channels else {}),
+        }
+        store.save(Path(path), description, self.state_dict())
+
+    @property
+    def saved_class(self) -> type[WorldModel]:
+        """What `arguments` build."""
+        return type(self)
 
     def check_step(
         self, state: Any, obs_t: Tensor, action_t: Tensor | None, obs_mask: Tensor | None, plan: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Observation (B, O), action (B, A) and mask (B, O) of a call to `step`, checked and completed.
+    ) -> Inputs:
+        """The arguments of a call to `step`, checked and completed: a sequence of one step.
 
         Raises:
             ValueError: for what `step` refuses.
         """
-        checked = self.check_sequence(obs_t, action_t, obs_mask, one_step=True)
-        check_state(state, "obs_t", obs_t.shape[0])
+        obs, action, mask = self._checked("obs_t", obs_t, "action_t", action_t, obs_mask)
+        check_state(state, "obs_t", len(obs))
         if plan is not None:
-            check_tensor("planned_actions", plan, "B, n", self.action_dim, obs_t)
-            check_batch("planned_actions", plan.shape[0], "obs_t", obs_t.shape[0])
-        return checked
+            check_tensor("planned_actions", plan, "B, n", self.action_dim, obs)
+            check_batch("planned_actions", len(plan), "obs_t", len(obs))
+        return Inputs(action[:, None], obs[:, None], mask[:, None], plan)
 
-    def check_sequence(
-        self, obs: Tensor, actions: Tensor | None, obs_mask: Tensor | None, one_step: bool = False
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Observations, actions (B, T, A) and mask (B, T, O) of a call to `observe`, or `step`, checked and completed.
-
-        With `one_step` nothing has the time axis.
+    def check_sequence(self, obs: Tensor, actions: Tensor | None, obs_mask: Tensor | None) -> Inputs:
+        """The arguments of a call to `observe`, checked and completed.
 
         Raises:
             ValueError: for what `observe` refuses.
         """
-        what, done, axes = ("obs_t", "action_t", "B") if one_step else ("obs", "actions", "B, T")
-        like = self.like
+        obs, actions, mask = self._checked("obs", obs, "actions", actions, obs_mask)
+        return Inputs(actions, obs, mask)
+
+    def _checked(
+        self, what: str, obs: Tensor, done: str, actions: Tensor | None, obs_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Observations, actions and mask of one step, (B, n), or of a sequence, (B, T, n), by the names of both."""
+        axes, like = ("B", self.like) if what == "obs_t" else ("B, T", self.like)
         check_tensor(what, obs, axes, self.obs_dim, like)
         check_some(what, obs, axes, self.obs_dim)
         if actions is None and self.action_dim == 0:
@@ -266,7 +280,7 @@ class WorldModel(nn.Module, ABC):
         check_actions(done, actions, axes, self.action_dim, like)
         if actions.shape[:-1] != obs.shape[:-1]:
             given = f"{what} {tuple(obs.shape)} and {done} {tuple(actions.shape)} differ in batch"
-            if one_step:
+            if what == "obs_t":
                 raise ValueError(f"{given}: pass one action for each observation")
             raise ValueError(
                 f"{given} or steps: actions[t] acts between obs[t] and obs[t+1], so pass as many as observations"
@@ -290,3 +304,7 @@ class WorldModel(nn.Module, ABC):
             )
         check_state(state, "actions", actions.shape[0])
         return actions
+
+
+MODELS: Registry[type[WorldModel]] = Registry("model")
+"""Name -> class. A model of your own enters with `MODELS.register(name)(its class)`, and is built, saved and loaded."""

@@ -9,12 +9,14 @@ import torch
 
 from mts3.kernels import Problem
 from mts3.models.base import WorldModel
+from mts3.models.inputs import Inputs
+from mts3.models.state import State
 from mts3.prediction import Prediction
-from mts3.types import Bool, Float, Tensor
+from mts3.types import Float, Tensor
 
 
 @dataclass(frozen=True)
-class DeltaState:
+class DeltaState(State):
     """What is known before the next observation.
 
     Attributes:
@@ -25,11 +27,6 @@ class DeltaState:
     inner: Any
     mean: Tensor
     var: Tensor
-
-    @property
-    def batch_size(self) -> int:
-        """B."""
-        return self.mean.shape[0]
 
 
 class DeltaTarget(WorldModel):
@@ -64,27 +61,19 @@ class DeltaTarget(WorldModel):
         zero = self.like.new_zeros(batch_size, self.obs_dim)
         return DeltaState(self.model.initial_state(batch_size), zero, torch.ones_like(zero))
 
-    def advance(
-        self,
-        state: DeltaState,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, DeltaState]:
+    def advance(self, state: DeltaState, given: Inputs) -> tuple[Prediction, DeltaState]:
         """See `WorldModel.advance`."""
-        change, inner = self.model.advance(state.inner, obs, actions, obs_mask, plan)
-        return self._add_up(change, inner, obs, obs_mask, state)
-
-    def rollout(self, state: DeltaState, actions: Float[Tensor, "B T A"]) -> Prediction:
-        """See `WorldModel.rollout`."""
-        change = self.model.rollout(state.inner, actions)
-        unseen = torch.zeros_like(change.mean)
-        return self._add_up(change, None, unseen, unseen.bool(), state)[0]
+        change, inner = self.model.advance(state.inner, given)
+        return self._add_up(change, state, inner, *given.observed(self.obs_dim))
 
     def require_causal(self) -> None:
         """As the model inside."""
         self.model.require_causal()
+
+    @property
+    def saved_class(self) -> type[WorldModel]:
+        """That of the model inside."""
+        return self.model.saved_class
 
     def cut_every(self, state: DeltaState) -> tuple[int, int] | None:
         """As the model inside."""
@@ -95,7 +84,7 @@ class DeltaTarget(WorldModel):
         return self.model.filter_problem()
 
     def _add_up(
-        self, change: Prediction, inner: Any, obs: Tensor, mask: Tensor, state: DeltaState
+        self, change: Prediction, state: DeltaState, inner: Any, obs: Tensor, mask: Tensor
     ) -> tuple[Prediction, DeltaState]:
         """Changes onto levels, one step after the other: a difference of running sums would lose small variances."""
         masks, known = mask.unbind(1), torch.where(mask, obs, 0.0).unbind(1)

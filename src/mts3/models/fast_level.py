@@ -20,8 +20,9 @@ from mts3.layers import (
     make_obs_encoder,
 )
 from mts3.layers.decoders import Decoder
+from mts3.models.inputs import Inputs
 from mts3.prediction import Prediction
-from mts3.types import Bool, Float, Tensor
+from mts3.types import Float, Tensor
 
 
 class FastLevel(nn.Module):
@@ -59,9 +60,7 @@ class FastLevel(nn.Module):
         self,
         prior: Belief,
         parents: Belief,
-        obs: Float[Tensor, "B T O"] | None,
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"] | None,
+        given: Inputs,
         detach_at: Container[int] = (),
         task_mean: Float[Tensor, "B T twoD"] | None = None,
     ) -> Problem:
@@ -71,16 +70,16 @@ class FastLevel(nn.Module):
             prior: p(state_0), (B) beliefs.
             parents: What the other parents and the process noise add at each step, `marginalization.offset` of them:
                 (B, T) beliefs or broadcasting to them.
-            obs, actions, obs_mask: As in `WorldModel.observe`, checked; no observations and no mask observe nothing.
+            given: As in `WorldModel.advance`.
             detach_at: Steps before which the gradient of the state is cut.
             task_mean: Mean of the task at each step, exactly if the control looks at it.
         """
-        evidence: Evidence | None = None if obs is None else self.encoder(obs, obs_mask)
+        evidence: Evidence | None = None if given.obs is None else self.encoder(given.obs, given.obs_mask)
         offset = parents
         if self.control is not None:
-            known = actions if task_mean is None else torch.cat((actions, task_mean), -1)
+            known = given.actions if task_mean is None else torch.cat((given.actions, task_mean), -1)
             offset = self.marginalization.shifted(parents, self.control(known))
-        offset = offset.map(lambda fields: fields.expand(*actions.shape[:2], -1))
+        offset = offset.map(lambda fields: fields.expand(*given.actions.shape[:2], -1))
         return Problem(prior, self.marginalization.transitions[0](), offset, evidence, detach_at)
 
     def observe(self, problem: Problem) -> Belief:

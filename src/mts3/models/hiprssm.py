@@ -8,11 +8,12 @@ import torch
 
 from mts3.gaussian import Belief, Evidence, aggregate, diagonal
 from mts3.layers import GaussianMarginalization, TripleEncoder, make_transition
+from mts3.layers.last_step import LastStep, last_step
 from mts3.layers.sizes import check_sizes
 from mts3.models.acrkn import AcRKNState, initial_belief
 from mts3.models.arguments import check_state
 from mts3.models.fast_level import make_fast_level
-from mts3.models.last_step import LastStep, last_step
+from mts3.models.inputs import Inputs
 from mts3.models.latent import LatentModel, last
 from mts3.types import Bool, Float, Tensor
 
@@ -59,6 +60,7 @@ class HiPRSSM(LatentModel):
 
     name = "hiprssm"
     static_step = True
+    cut_anywhere = True
 
     def __init__(
         self,
@@ -124,7 +126,8 @@ class HiPRSSM(LatentModel):
         Raises:
             ValueError: for what `observe` refuses, or a context mask of another shape or type.
         """
-        obs, actions, mask = self.check_sequence(obs, actions, obs_mask)
+        given = self.check_sequence(obs, actions, obs_mask)
+        (obs, mask), actions = given.observed(self.obs_dim), given.actions
         if context_mask is not None and (context_mask.shape != obs.shape[:2] or context_mask.dtype != torch.bool):
             raise ValueError(
                 f"expected context_mask {tuple(obs.shape[:2])} of bool, True = counts; got "
@@ -137,28 +140,16 @@ class HiPRSSM(LatentModel):
         triples: Evidence = self.context_encoder(obs[:, :-1], counted[:, :-1], actions[:, :-1], obs[:, 1:], mask[:, 1:])
         return replace(state, context=state.context + triples.sum(1))
 
-    def cut_every(self, state: HiPRSSMState) -> tuple[int, int]:
-        """After any step."""
-        return 1, 0
-
-    def believe(
-        self,
-        state: HiPRSSMState,
-        obs: Float[Tensor, "B T O"] | None,
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"] | None,
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Belief, HiPRSSMState]:
+    def believe(self, state: HiPRSSMState, given: Inputs) -> tuple[Belief, HiPRSSMState]:
         """See `LatentModel.believe`."""
         context = state.context.map(lambda part: part[:, None])
-        if obs is not None and obs_mask is not None:
-            triples: Evidence = self.context_encoder(*state.last.before(obs, obs_mask, actions), obs, obs_mask)
-            context = triples.cumsum(1) + context
+        if given.obs is not None and given.obs_mask is not None:
+            before = state.last.before(given.obs, given.obs_mask, given.actions)
+            context = self.context_encoder(*before, given.obs, given.obs_mask).cumsum(1) + context
         # Where nothing is observed the task stays as it is: one belief for all steps.
         task = diagonal(*aggregate(context))
-        task_mean = task.mean.expand(*actions.shape[:2], -1) if self.adaptive else None
+        task_mean = task.mean.expand(-1, given.steps, -1) if self.adaptive else None
         parents = self.fast.marginalization.offset([task])
-        problem = self.fast.problem(state.prior, parents, obs, actions, obs_mask, task_mean=task_mean)
-        beliefs = self.fast.observe(problem)
-        after = last_step(obs, obs_mask, actions, self.obs_dim)
+        beliefs = self.fast.observe(self.fast.problem(state.prior, parents, given, task_mean=task_mean))
+        after = last_step(given.obs, given.obs_mask, given.actions, self.obs_dim)
         return beliefs, HiPRSSMState(last(beliefs), context.map(lambda part: part[:, -1]), after)

@@ -9,8 +9,9 @@ from mts3.gaussian import Belief, Evidence
 from mts3.kernels import Problem
 from mts3.models.base import WorldModel
 from mts3.models.fast_level import FastLevel
+from mts3.models.inputs import Inputs
 from mts3.prediction import Prediction
-from mts3.types import Bool, Float, Tensor
+from mts3.types import Float, Tensor
 
 
 class LatentModel(WorldModel):
@@ -28,38 +29,20 @@ class LatentModel(WorldModel):
         return self.fast.marginalization.gain
 
     @abstractmethod
-    def believe(
-        self,
-        state: Any,
-        obs: Float[Tensor, "B T O"] | None,
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"] | None,
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Belief, Any]:
+    def believe(self, state: Any, given: Inputs) -> tuple[Belief, Any]:
         """The belief about the next state after each step, (B, T) beliefs, and the state after the last.
 
-        Arguments as for `advance`; without observations and mask nothing is observed, and nothing encoded.
+        Arguments as for `advance`; where nothing is observed, nothing is encoded.
         """
 
-    def advance(
-        self,
-        state: Any,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, Any]:
+    def advance(self, state: Any, given: Inputs) -> tuple[Prediction, Any]:
         """`believe`, decoded."""
-        beliefs, after = self.believe(state, obs, actions, obs_mask, plan)
+        beliefs, after = self.believe(state, given)
         return self.fast.decode(beliefs), after
 
-    def rollout(self, state: Any, actions: Float[Tensor, "B T A"]) -> Prediction:
-        """Without encoding that nothing is observed."""
-        return self.fast.decode(self.believe(state, None, actions, None)[0])
-
-    def rollout_mean(self, state: Any, actions: Float[Tensor, "B T A"]) -> Float[Tensor, "B T O"]:
+    def advance_mean(self, state: Any, given: Inputs) -> Float[Tensor, "B T O"]:
         """Without decoding the variance."""
-        return self.fast.decoder.mean(self.believe(state, None, actions, None)[0])
+        return self.fast.decoder.mean(self.believe(state, given)[0])
 
     def filter_problem(self) -> Problem:
         """A step of the fast level: backends are chosen by types, dtypes and devices."""

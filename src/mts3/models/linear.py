@@ -7,15 +7,17 @@ from dataclasses import dataclass
 import torch
 
 from mts3.models.base import WorldModel
+from mts3.models.inputs import Inputs
 from mts3.models.persistence import unmeasured, var_of
+from mts3.models.state import State
 from mts3.prediction import Prediction
-from mts3.types import Bool, Float, Tensor
+from mts3.types import Float, Tensor
 
 DIVERGED = 100.0  # standard deviations: a rollout that leaves them has diverged and is held there, a number still
 
 
 @dataclass(frozen=True)
-class LinearState:
+class LinearState(State):
     """What is known before the next observation.
 
     Attributes:
@@ -31,11 +33,6 @@ class LinearState:
     last_seen: Tensor
     age: Tensor
     actions: Tensor | None
-
-    @property
-    def batch_size(self) -> int:
-        """B."""
-        return self.value.shape[0]
 
 
 class Linear(WorldModel):
@@ -61,6 +58,7 @@ class Linear(WorldModel):
     """
 
     name = "linear"
+    cut_anywhere = True
     fitted_in_closed_form = True
     obs_weights: Tensor
     action_weights: Tensor
@@ -92,32 +90,22 @@ class Linear(WorldModel):
         zero = self.like.new_zeros(batch_size, self.obs_dim)
         return LinearState(zero, zero[:, None].repeat(1, self.lags, 1), zero, torch.full_like(zero, torch.inf), None)
 
-    def cut_every(self, state: LinearState) -> tuple[int, int]:
-        """After any step."""
-        return 1, 0
-
-    def advance(
-        self,
-        state: LinearState,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, LinearState]:
+    def advance(self, state: LinearState, given: Inputs) -> tuple[Prediction, LinearState]:
         """See `WorldModel.advance`."""
-        drive, recent = self._drive(actions, state.actions)
+        obs, obs_mask = given.observed(self.obs_dim)
+        drive, recent = self._drive(given.actions, state.actions)
         flat_weights = self.obs_weights.flatten(0, 1)
         value, history, last_seen, age = state.value, state.history, state.last_seen, state.age
         means, ages = [], []
-        for seen, known, push in zip(
+        for observed, known, push in zip(
             obs_mask.unbind(1), torch.where(obs_mask, obs, 0.0).unbind(1), drive.unbind(1), strict=True
         ):
             age = age + 1
-            value = torch.where(seen, known, value)
+            value = torch.where(observed, known, value)
             history = torch.cat([value[:, None], history[:, :-1]], dim=1)
-            history = torch.where(seen[:, None], _bridge(history, last_seen, age), history)
-            age = torch.where(seen, 0.0, age)
-            last_seen = torch.where(seen, value, last_seen)
+            history = torch.where(observed[:, None], _bridge(history, last_seen, age), history)
+            age = torch.where(observed, 0.0, age)
+            last_seen = torch.where(observed, value, last_seen)
             value = (value + history.flatten(1) @ flat_weights + push).clamp(-DIVERGED, DIVERGED)
             means.append(value)
             ages.append(age)

@@ -21,13 +21,14 @@ from mts3.layers import (
 from mts3.layers.sizes import check_sizes
 from mts3.models.acrkn import initial_belief
 from mts3.models.fast_level import make_fast_level
+from mts3.models.inputs import Inputs
 from mts3.models.latent import LatentModel, last
 from mts3.models.slow_level import SlowLevel, SlowState, VisibleTask
-from mts3.types import Bool, Float, Tensor
+from mts3.models.state import State
 
 
 @dataclass(frozen=True)
-class MTS3State:
+class MTS3State(State):
     """What is known before the next observation.
 
     Attributes:
@@ -37,11 +38,6 @@ class MTS3State:
 
     prior: Belief
     slow: tuple[SlowState, ...]
-
-    @property
-    def batch_size(self) -> int:
-        """B."""
-        return self.prior.mean.shape[0]
 
 
 class MTS3(LatentModel):
@@ -169,19 +165,12 @@ class MTS3(LatentModel):
         before = set(state.slow[-1].steps.tolist())
         return (self.levels()[-1].window_len, before.pop()) if len(before) == 1 else None
 
-    def believe(
-        self,
-        state: MTS3State,
-        obs: Float[Tensor, "B T O"] | None,
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"] | None,
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Belief, MTS3State]:
+    def believe(self, state: MTS3State, given: Inputs) -> tuple[Belief, MTS3State]:
         """See `LatentModel.believe`."""
         task: VisibleTask | None = None
         slow: list[SlowState] = []
         for level, part in zip(reversed(self.levels()), reversed(state.slow), strict=True):
-            task, after = level.observe(part, obs, actions, obs_mask, plan, task)
+            task, after = level.observe(part, given, task)
             slow.insert(0, after)
         if task is None:
             parents, detach_at, task_mean = self.fast.marginalization.offset([]), (), None
@@ -190,9 +179,7 @@ class MTS3(LatentModel):
             parents = replace(task, belief=self.fast.marginalization.offset([task.belief])).at_steps()
             detach_at = task.windows.starts() if self.detach_between_windows and torch.is_grad_enabled() else ()
             task_mean = task.at_steps().mean if self.adaptive else None
-        beliefs = self.fast.observe(
-            self.fast.problem(state.prior, parents, obs, actions, obs_mask, detach_at, task_mean)
-        )
+        beliefs = self.fast.observe(self.fast.problem(state.prior, parents, given, detach_at, task_mean))
         return beliefs, MTS3State(last(beliefs), tuple(slow))
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import torch
 
 from mts3.models.base import WorldModel
+from mts3.models.inputs import Inputs
+from mts3.models.state import State
 from mts3.prediction import Prediction
-from mts3.types import Bool, Float, Tensor
+from mts3.types import Float, Tensor
 
 
 @dataclass(frozen=True)
-class PersistenceState:
+class PersistenceState(State):
     """What is known before the next observation.
 
     Attributes:
@@ -22,11 +24,6 @@ class PersistenceState:
 
     value: Tensor
     age: Tensor
-
-    @property
-    def batch_size(self) -> int:
-        """B."""
-        return self.value.shape[0]
 
 
 class Persistence(WorldModel):
@@ -41,6 +38,7 @@ class Persistence(WorldModel):
     """
 
     name = "persistence"
+    cut_anywhere = True
     uses_actions = False
     fitted_in_closed_form = True
     var_by_age: Tensor
@@ -54,19 +52,9 @@ class Persistence(WorldModel):
         value = self.like.new_zeros(batch_size, self.obs_dim)
         return PersistenceState(value, torch.full_like(value, torch.inf))
 
-    def cut_every(self, state: PersistenceState) -> tuple[int, int]:
-        """After any step."""
-        return 1, 0
-
-    def advance(
-        self,
-        state: PersistenceState,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, PersistenceState]:
+    def advance(self, state: PersistenceState, given: Inputs) -> tuple[Prediction, PersistenceState]:
         """See `WorldModel.advance`."""
+        obs, obs_mask = given.observed(self.obs_dim)
         # Row 0 is the last value seen before the call; row t + 1 belongs to step t.
         rows = torch.arange(obs.shape[1] + 1, device=obs.device)[:, None]
         last_seen = (

@@ -10,20 +10,16 @@ from mts3.layers.recurrence import Memory, Recurrence
 from mts3.layers.sizes import check_sizes
 from mts3.layers.step_io import GaussianHeads, StepEncoder
 from mts3.models.base import WorldModel
+from mts3.models.inputs import Inputs
+from mts3.models.state import State
 from mts3.prediction import Prediction
-from mts3.types import Bool, Float, Tensor
 
 
 @dataclass(frozen=True)
-class RecurrentState:
+class RecurrentState(State):
     """Attributes: memory: (hidden,) of a GRU, (hidden, cell) of an LSTM, each (B, L, U)."""
 
     memory: Memory
-
-    @property
-    def batch_size(self) -> int:
-        """B."""
-        return self.memory[0].shape[0]
 
 
 class RecurrentModel(WorldModel):
@@ -45,6 +41,7 @@ class RecurrentModel(WorldModel):
     """
 
     static_step = True
+    cut_anywhere = True
     cell: type[nn.GRU] | type[nn.LSTM]
 
     def __init__(
@@ -74,20 +71,10 @@ class RecurrentModel(WorldModel):
         """The state before anything was observed."""
         return RecurrentState(self.recurrence.initial(batch_size))
 
-    def cut_every(self, state: RecurrentState) -> tuple[int, int]:
-        """After any step."""
-        return 1, 0
-
-    def advance(
-        self,
-        state: RecurrentState,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, RecurrentState]:
+    def advance(self, state: RecurrentState, given: Inputs) -> tuple[Prediction, RecurrentState]:
         """See `WorldModel.advance`."""
-        features, memory = self.recurrence(self.encoder(obs, obs_mask, actions), state.memory)
+        encoded = self.encoder(*given.observed(self.obs_dim), given.actions)
+        features, memory = self.recurrence(encoded, state.memory)
         return self.heads(features), RecurrentState(memory)
 
 

@@ -12,10 +12,11 @@ from mts3.errors import UserError
 from mts3.gaussian import Belief, Evidence, aggregate, concat, condition, diagonal
 from mts3.kernels import Problem, filter_sequence
 from mts3.layers import ActionSetEncoder, GaussianMarginalization, ImageObsEncoder, ObsEncoder, TripleEncoder
-from mts3.models.last_step import LastStep, last_step
-from mts3.models.windows import Windows
+from mts3.layers.last_step import LastStep, last_step
+from mts3.layers.windows import Windows
+from mts3.models.inputs import Inputs
 from mts3.registry import Registry
-from mts3.types import Bool, Float, Int, Tensor
+from mts3.types import Int, Tensor
 
 
 @dataclass(frozen=True)
@@ -149,25 +150,22 @@ class SlowLevel(nn.Module):
     def observe(
         self,
         state: SlowState,
-        obs: Float[Tensor, "B T O"] | None,
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"] | None,
-        plan: Float[Tensor, "B n A"] | None = None,
+        given: Inputs,
         above: VisibleTask | None = None,
     ) -> tuple[VisibleTask, SlowState]:
         """Filter the task over windows; the same for a sequence and for a single step.
 
         Args:
             state: Where to go on from.
-            obs, actions, obs_mask: As in `WorldModel.observe`, checked; no observations and no mask observe nothing.
-            plan: Known actions after the last step; those beyond its window are not used.
+            given: As in `WorldModel.advance`; planned actions beyond the window of the last step are not used.
             above: What the level above lets this one see; None for the top level.
         Returns: the task belief the level below sees, and the next state.
         """
-        windows = Windows.of(state.steps, actions.shape[1], self.window_len)
-        plan = None if plan is None or self.action_encoder is None else plan[:, : self.window_len - 1]
+        windows = Windows.of(state.steps, given.steps, self.window_len)
+        actions, plan = given.actions, None if self.action_encoder is None else given.plan
+        plan = None if plan is None else plan[:, : self.window_len - 1]
         phase = windows.phase(actions, plan)
-        evidence, last = self._encode(state, obs, actions, obs_mask, phase[..., : windows.steps])
+        evidence, last = self._encode(state, given, phase[..., : windows.steps])
         evidence = _cut(windows, evidence, state.obs)
         parents, done = [], None
         if self.action_encoder is not None and state.actions is not None:
@@ -188,20 +186,18 @@ class SlowLevel(nn.Module):
         )
         return VisibleTask(self._visible(task), windows), after
 
-    def _encode(
-        self, state: SlowState, obs: Tensor | None, actions: Tensor, obs_mask: Tensor | None, phase: Tensor
-    ) -> tuple[Evidence, LastStep | None]:
+    def _encode(self, state: SlowState, given: Inputs, phase: Tensor) -> tuple[Evidence, LastStep | None]:
         """Evidence (B, T, D) of each step, and where the next transition begins."""
-        last = state.last
+        obs, mask, actions, last, after = given.obs, given.obs_mask, given.actions, state.last, None
         if last is not None:
             actions = actions[..., : last.action.shape[-1]]  # none where the level does not look at actions
-        after = None if last is None else last_step(obs, obs_mask, actions, last.obs.shape[-1])
-        if obs is None or obs_mask is None:
+            after = last_step(obs, mask, actions, last.obs.shape[-1])
+        if obs is None or mask is None:
             nothing = state.obs.precision.new_zeros(()).expand(*actions.shape[:2], state.closed.dim)
             return Evidence(nothing, nothing), after
         if last is None:
-            return self.obs_encoder(obs, obs_mask, phase), None
-        return self.obs_encoder(*last.before(obs, obs_mask, actions), obs, obs_mask, phase), after
+            return self.obs_encoder(obs, mask, phase), None
+        return self.obs_encoder(*last.before(obs, mask, actions), obs, mask, phase), after
 
     def _filter(self, closed: Belief, evidence: Evidence, total: Evidence, parents: Sequence[Belief]) -> Filtered:
         """Priors and posteriors of all windows; `total` is of each window, `parents` are (B, K, 1 or slots) beliefs."""

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 import torch
 
 from mts3.types import Bool, Tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """What a model carries between calls."""
+
+    @property
+    def batch_size(self) -> int:
+        """B, of the first tensor."""
+        return len(next(tensors_of(self))[1])
 
 
 def map_state(state: Any, change: Callable[[Tensor], Tensor]) -> Any:

@@ -12,20 +12,17 @@ from mts3.layers.causal_transformer import CausalTransformer, Past
 from mts3.layers.sizes import check_sizes
 from mts3.layers.step_io import GaussianHeads, step_features
 from mts3.models.base import WorldModel
+from mts3.models.inputs import Inputs
+from mts3.models.state import State
 from mts3.prediction import Prediction
-from mts3.types import Bool, Float, Tensor
+from mts3.types import Float, Tensor
 
 
 @dataclass(frozen=True)
-class TransformerState:
+class TransformerState(State):
     """Attributes: past: keys and values of the last steps, one record a layer."""
 
     past: Past
-
-    @property
-    def batch_size(self) -> int:
-        """B."""
-        return self.past[0].keys.shape[0]
 
 
 @dataclass(frozen=True)
@@ -51,6 +48,7 @@ class TransformerModel(WorldModel):
         change_scale: (O,) if the heads predict changes in these units, see `DeltaTarget`; None if observations.
     """
 
+    cut_anywhere = True
     change_scale: Tensor | None
 
     def __init__(
@@ -75,10 +73,6 @@ class TransformerModel(WorldModel):
         """What is fed back stays an observation."""
         self.change_scale = scale.clone()
 
-    def cut_every(self, state: TransformerState) -> tuple[int, int]:
-        """After any step."""
-        return 1, 0
-
     def _features(
         self, obs: Tensor, actions: Tensor, mask: Tensor, past: Past, missing: Tensor | None = None
     ) -> tuple[Tensor, Past]:
@@ -102,16 +96,10 @@ class TransformerMulti(TransformerModel):
         """The state before anything was observed."""
         return TransformerState(self.trunk.initial(batch_size))
 
-    def advance(
-        self,
-        state: TransformerState,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, TransformerState]:
+    def advance(self, state: TransformerState, given: Inputs) -> tuple[Prediction, TransformerState]:
         """See `WorldModel.advance`."""
-        features, past = self._features(obs, actions, obs_mask, state.past)
+        obs, mask = given.observed(self.obs_dim)
+        features, past = self._features(obs, given.actions, mask, state.past)
         return self.heads(features), TransformerState(tuple(layer.settled() for layer in past))
 
 
@@ -135,20 +123,13 @@ class TransformerAR(TransformerModel):
         """The state before anything was observed."""
         return FedBackState(self.trunk.initial(batch_size), self.like.new_zeros(batch_size, self.obs_dim))
 
-    def advance(
-        self,
-        state: FedBackState,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, FedBackState]:
+    def advance(self, state: FedBackState, given: Inputs) -> tuple[Prediction, FedBackState]:
         """See `WorldModel.advance`."""
-        gradient = torch.is_grad_enabled()
+        gradient, (obs, mask) = torch.is_grad_enabled(), given.observed(self.obs_dim)
         with torch.set_grad_enabled(gradient and not self.training):
-            features, past, fed, predicted = self._rollout(state, obs, actions, obs_mask)
+            features, past, fed, predicted = self._rollout(state, obs, given.actions, mask)
         if gradient and self.training:
-            features, past = self._features(obs, actions, obs_mask, state.past, fed)
+            features, past = self._features(obs, given.actions, mask, state.past, fed)
         return self.heads(features), FedBackState(tuple(layer.settled() for layer in past), predicted)
 
     def _rollout(

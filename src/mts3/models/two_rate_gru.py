@@ -10,14 +10,16 @@ from torch import nn
 from mts3.layers.recurrence import Recurrence
 from mts3.layers.sizes import check_sizes
 from mts3.layers.step_io import GaussianHeads, StepEncoder
+from mts3.layers.windows import Windows
 from mts3.models.base import WorldModel
-from mts3.models.windows import Windows
+from mts3.models.inputs import Inputs
+from mts3.models.state import State
 from mts3.prediction import Prediction
-from mts3.types import Bool, Float, Int, Tensor
+from mts3.types import Float, Int, Tensor
 
 
 @dataclass(frozen=True)
-class TwoRateState:
+class TwoRateState(State):
     """What both GRUs remember, and where in a window we are.
 
     Attributes:
@@ -31,11 +33,6 @@ class TwoRateState:
     closed: Float[Tensor, "B V"]
     gathered: Float[Tensor, "B E"]
     steps: Int[Tensor, " B"]
-
-    @property
-    def batch_size(self) -> int:
-        """B."""
-        return self.fast.shape[0]
 
 
 class TwoRateGRU(WorldModel):
@@ -61,6 +58,7 @@ class TwoRateGRU(WorldModel):
 
     name = "gru_two_rate"
     static_step = True
+    cut_anywhere = True
 
     def __init__(
         self,
@@ -100,21 +98,10 @@ class TwoRateGRU(WorldModel):
             torch.zeros(batch_size, dtype=torch.long),
         )
 
-    def cut_every(self, state: TwoRateState) -> tuple[int, int]:
-        """After any step."""
-        return 1, 0
-
-    def advance(
-        self,
-        state: TwoRateState,
-        obs: Float[Tensor, "B T O"],
-        actions: Float[Tensor, "B T A"],
-        obs_mask: Bool[Tensor, "B T O"],
-        plan: Float[Tensor, "B n A"] | None = None,
-    ) -> tuple[Prediction, TwoRateState]:
+    def advance(self, state: TwoRateState, given: Inputs) -> tuple[Prediction, TwoRateState]:
         """See `WorldModel.advance`."""
-        windows = Windows.of(state.steps, obs.shape[1], self.window_len)
-        encoded = self.encoder(obs, obs_mask, actions)
+        windows = Windows.of(state.steps, given.steps, self.window_len)
+        encoded = self.encoder(*given.observed(self.obs_dim), given.actions)
         sums = windows.cut(encoded, state.gathered).sum(2)
         after, _ = self.slow(sums / self.window_len, (state.closed[:, None],))
         before = torch.cat((state.closed[:, None], after[:, :-1]), 1)

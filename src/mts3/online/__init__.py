@@ -61,8 +61,9 @@ class OnlineStep:
         planned_actions: Float[Tensor, "B n A"] | None = None,
     ) -> tuple[Prediction, Any]:
         """`model.step` without gradients: arguments, results and errors as there."""
-        obs, action, mask = self.model.check_step(state, obs_t, action_t, obs_mask, planned_actions)
-        given = {"obs": obs, "obs_mask": mask, "action": action, "prior": row(state.prior)}
+        checked = self.model.check_step(state, obs_t, action_t, obs_mask, planned_actions)
+        obs, mask = (x[:, 0] for x in checked.observed(self.model.obs_dim))
+        given = {"obs": obs, "obs_mask": mask, "action": checked.actions[:, 0], "prior": row(state.prior)}
         if planned_actions is not None and self.model.longest_plan:
             given["plan"] = planned_actions[:, : self.model.longest_plan]
         slow: tuple[SlowState, ...] = getattr(state, "slow", ())

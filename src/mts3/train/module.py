@@ -17,7 +17,7 @@ from mts3.data.core.forecast import forecast, given
 from mts3.data.core.masks import forecast_mask, imputation_mask
 from mts3.errors import UserError
 from mts3.metrics import LikelihoodSums
-from mts3.models.segments import observe_in_segments, predict_in_segments
+from mts3.segments import observe_in_segments, predict_in_segments
 from mts3.train.averaging import Average
 from mts3.train.divergence import check_finite
 from mts3.train.objective import Objective, negative_log_likelihood

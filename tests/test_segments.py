@@ -9,10 +9,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import mts3
+from mts3 import segments as module
 from mts3.kernels import use_backend
 from mts3.models import DeltaTarget
-from mts3.models import segments as module
-from mts3.models.segments import observe_in_segments, predict_in_segments
+from mts3.segments import observe_in_segments, predict_in_segments
 from tests.models.conformance import A, B, H, O, assert_same, sequence
 
 HIDDEN = {"encoder_hidden": 8, "control_hidden": 8, "decoder_hidden": 8}
@@ -152,7 +152,7 @@ def test_segments_of_the_root_of_the_steps_unless_they_would_be_too_small(monkey
     monkeypatch.setattr(module, "FEWEST_STEPS", fewest)
     model, seen = build(*MODELS["mts3"]), []
     observe = model.advance
-    monkeypatch.setattr(model, "advance", lambda state, obs, *r: seen.append(obs.shape[1]) or observe(state, obs, *r))
+    monkeypatch.setattr(model, "advance", lambda state, given: seen.append(given.steps) or observe(state, given))
     observe_in_segments(model, *sequence(STEPS))
     assert seen == expected
 
@@ -165,9 +165,7 @@ def test_predicting_holds_few_steps_at_a_time(monkeypatch):
     assert_same(whole, expected, rtol=0, atol=0)
     monkeypatch.setattr(module, "STEPS_AT_ONCE", B * (H + 1))
     observe = model.advance
-    monkeypatch.setattr(
-        model, "advance", lambda state, obs, *rest: seen.append(obs.shape[1]) or observe(state, obs, *rest)
-    )
+    monkeypatch.setattr(model, "advance", lambda state, given: seen.append(given.steps) or observe(state, given))
     pred = predict_in_segments(model, obs, actions, mask)
     assert_same(pred, expected, rtol=1e-12, atol=1e-12)
     assert not pred.mean.requires_grad

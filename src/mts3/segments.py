@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from mts3.kernels import use_backend, wanted_backend
 from mts3.models.arguments import check_state
 from mts3.models.base import WorldModel
+from mts3.models.inputs import Inputs
 from mts3.models.state import map_state
 from mts3.prediction import Prediction
 from mts3.types import Bool, Float, Tensor
@@ -47,7 +48,7 @@ def observe_in_segments(
     Raises:
         ValueError: for what `observe` refuses, or a segment_len below 1.
     """
-    inputs = model.check_sequence(obs, actions, obs_mask)
+    given = model.check_sequence(obs, actions, obs_mask)
     batch, steps = obs.shape[:2]
     if segment_len is None:
         segment_len = math.ceil(max(math.sqrt(steps), FEWEST_STEPS / batch))
@@ -60,7 +61,8 @@ def observe_in_segments(
     observe = _segment(model, recompute)
     parts: list[Prediction] = []
     for start, stop in pairwise(bounds):
-        pred, after = observe(state, *(part[:, start:stop] for part in inputs))
+        inputs = (x[:, start:stop] for x in (given.actions, *given.observed(model.obs_dim)))
+        pred, after = observe(state, *inputs)
         parts.append(pred)
         state = map_state(after, Tensor.clone)  # a field is the last step of a tensor that holds all
     return Prediction.cat(parts), state
@@ -86,9 +88,9 @@ def _segment(model: WorldModel, recompute: bool) -> Callable[..., tuple[Predicti
     # On a GPU that is in another thread, where no context of this one is in force: both runs must filter alike.
     backend = wanted_backend()
 
-    def observe(state: Any, obs: Tensor, actions: Tensor, obs_mask: Tensor) -> tuple[Prediction, Any]:
+    def observe(state: Any, *inputs: Tensor) -> tuple[Prediction, Any]:
         with use_backend(backend):
-            return model.advance(state, obs, actions, obs_mask)
+            return model.advance(state, Inputs(*inputs))
 
     return partial(checkpoint, observe, use_reentrant=False) if recompute else observe
 

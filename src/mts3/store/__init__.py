@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import safetensors
 from safetensors.torch import load_file
@@ -13,24 +14,15 @@ from safetensors.torch import save as serialize
 from mts3.channels import Channels
 from mts3.errors import UserError
 from mts3.files import write_aside
-from mts3.models.store_checks import check_description, checked_normalizer
 from mts3.normalizer import Normalizer
 from mts3.run_layout import DESCRIPTION, WEIGHTS
+from mts3.store.checks import check_description, checked_normalizer
+from mts3.types import Tensor
 
-if TYPE_CHECKING:
-    from mts3.models.base import WorldModel
 
-
-def save(model: WorldModel, folder: Path) -> None:
+def save(folder: Path, description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """Write both files into `folder`, each whole or not at all."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    description = {
-        "model": model.name,
-        "arguments": model.arguments,
-        "target": model.target,
-        "normalizer": model.normalizer.as_lists() if model.normalizer else None,
-        **(model.channels.as_json() if model.channels else {}),
-    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with write_aside(folder / WEIGHTS) as path:
         # Not save_file: on a full disk it raises an error of its own, and nobody else may read what it writes.
         path.write_bytes(serialize(tensors))

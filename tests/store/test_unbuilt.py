@@ -7,7 +7,7 @@ import torch
 
 from mts3.errors import UserError
 from mts3.models import MODELS, build
-from mts3.models.unbuilt import check_memory, memory_bytes, shapes_of, unbuilt
+from mts3.store.unbuilt import check_memory, memory_bytes, shapes_of, unbuilt
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
