@@ -74,19 +74,21 @@ def dense_map(matrix: Float[Tensor, "twoD twoD"]) -> DenseMap:
     s'     = (M21 M11) var_u + (M22 M11 + M21 M12) s       + (M22 M12) var_l
     var_l' = M21^2 var_u     + 2 (M21 M22) s               + M22^2 var_l
     """
-    upper, lower = matrix.chunk(2, 0)
-    # Row by row (4) pairs the rows of M that make var_u', s' and var_l': p with q, both halves of each.
-    p, q = torch.cat((upper, upper, lower)), torch.cat((upper, lower, lower))
-    (p1, p2), (q1, q2) = p.chunk(2, 1), q.chunk(2, 1)
-    first, last = (p * q).chunk(2, 1)
-    return DenseMap(matrix.T, torch.cat((first, torch.addcmul(p1 * q2, p2, q1), last), 1).T)
+    return DenseMap(matrix.T, _covariance_map(matrix).T)
 
 
 def modal_map(blocks: Float[Tensor, "2 2 D"]) -> ModalMap:
     """Prepare D separate 2x2 systems for beliefs: equation (4) with the diagonals of M11, M12, M21, M22."""
-    rows, columns = blocks[[0, 0, 1]], blocks[[0, 1, 1]]  # p and q as in `dense_map`
-    (p1, p2), (q1, q2) = rows.unbind(1), columns.unbind(1)
-    return ModalMap(blocks, torch.stack((p1 * q1, torch.addcmul(p1 * q2, p2, q1), p2 * q2), 1))
+    return ModalMap(blocks, _covariance_map(blocks))
+
+
+def _covariance_map(matrix: Float[Tensor, "twoN twoN *D"]) -> Float[Tensor, "threeN threeN *D"]:
+    """What (var_u, s, var_l) go through in (4): each of its rows pairs p with q, of the upper or lower rows of M."""
+    upper, lower = matrix.chunk(2, 0)
+    p, q = torch.cat((upper, upper, lower)), torch.cat((upper, lower, lower))
+    (p1, p2), (q1, q2) = p.chunk(2, 1), q.chunk(2, 1)
+    first, last = (p * q).chunk(2, 1)
+    return torch.cat((first, torch.addcmul(p1 * q2, p2, q1), last), 1)
 
 
 def noise_cov(upper: Float[Tensor, " D"], lower: Float[Tensor, " D"]) -> Float[Tensor, " threeD"]:
