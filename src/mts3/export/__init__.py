@@ -86,7 +86,7 @@ def _softplus(op: Any, x: Any, beta: float = 1.0, threshold: float = 20.0) -> An
 
     For many rows onnxruntime's own takes a third of the step: it computes number by number. With e = exp(x) and
     u = 1 + e rounded, log(1 + e) = log(u) - ((u - 1) - e) / u up to rounding; beyond x = 88, where e would overflow,
-    it stays at 88: such an action tells nothing either way.
+    it stays at 88: such an action adds no evidence either way.
     """
     if isinstance(x.shape[0], int):
         return op.Softplus(x)
@@ -135,7 +135,7 @@ def _description(model: WorldModel, initial: dict[str, Tensor]) -> dict[str, Any
 
 @contextmanager
 def _without_chatter() -> Iterator[None]:
-    """The exporter tells of its own insides, and deprecates them."""
+    """The exporter warns of its own insides, which it deprecates."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -30,11 +30,11 @@ class OnnxStep:
         options.intra_op_num_threads = options.inter_op_num_threads = threads
         options.enable_mem_reuse = False  # planning what to reuse takes longer than a step saves by it
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        told = json.loads(self._session.get_modelmeta().custom_metadata_map["mts3"])
-        self._initial = {name: np.array(x["value"], x["dtype"]) for name, x in told["state"].items()}
-        self._scales = {name: np.array(values, np.float64) for name, values in told["normalizer"].items()}
+        about = json.loads(self._session.get_modelmeta().custom_metadata_map["mts3"])
+        self._initial = {name: np.array(x["value"], x["dtype"]) for name, x in about["state"].items()}
+        self._scales = {name: np.array(values, np.float64) for name, values in about["normalizer"].items()}
         self._outputs = [output.name for output in self._session.get_outputs()]
-        self._longest_plan = told["longest_plan"]
+        self._longest_plan = about["longest_plan"]
         self._inputs = {given.name for given in self._session.get_inputs()}
         self._no_plan = np.zeros((1, 0, len(self._scales["action_mean"])), np.float32)
         self.reset()

@@ -36,7 +36,7 @@ def prepare(transition: LinearMap, offset: Belief, evidence: Evidence) -> list[F
         evidence: (B, T, D).
     """
     # unbind, not indexing: the gradient of T selections would be T tensors of full length.
-    return [FilterStep(transition, part, seen) for part, seen in zip(offset.unbind(1), evidence.unbind(1), strict=True)]
+    return [FilterStep(transition, *parts) for parts in zip(offset.unbind(1), evidence.unbind(1), strict=True)]
 
 
 def combine(prior: Belief, step: FilterStep) -> tuple[Belief, Belief]:

@@ -46,13 +46,13 @@ class FilterSteps(NamedTuple):
         A, b, C, eta, J = stretches
         pair, gain, innovation, moved = self._observed(b, C)
         first = A[0]
-        seen = first * (self.precision * gain)
+        observed = first * (self.precision * gain)
         return FilterStretches(
-            A=_times(self.mean_blocks, torch.addcmul(A, pair.unsqueeze(1), seen, value=-1.0)),
+            A=_times(self.mean_blocks, torch.addcmul(A, pair.unsqueeze(1), observed, value=-1.0)),
             b=_product(self.mean_blocks, torch.addcmul(b, pair, innovation), self.mean),
             C=moved,
             eta=torch.addcmul(eta, first, innovation),
-            J=torch.addcmul(J, first.unsqueeze(1), seen),
+            J=torch.addcmul(J, first.unsqueeze(1), observed),
         )
 
     def _observed(self, mean: Tensor, cov: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -78,18 +78,18 @@ class FilterStretches(NamedTuple):
     def advance(self, state: State) -> State:
         """Beliefs, predicted after each stretch."""
         mean, cov = state
-        spread = _matrix(cov)
-        return self._moved(mean, spread, _times(self.A, self._shrinking(spread)))
+        covariance = _matrix(cov)
+        return self._moved(mean, covariance, _times(self.A, self._shrinking(covariance)))
 
     def after(self, stretches: FilterStretches | None) -> FilterStretches:
         """Equation (5): i before j, which are these."""
         if stretches is None:
             return self
         A, b, C, eta, J = stretches
-        spread = _matrix(C)
-        shrinking = self._shrinking(spread)
+        covariance = _matrix(C)
+        shrinking = self._shrinking(covariance)
         forward, backward = _times(self.A, shrinking), _times(A.transpose(0, 1), shrinking.transpose(0, 1))
-        mean, cov = self._moved(b, spread, forward)
+        mean, cov = self._moved(b, covariance, forward)
         return FilterStretches(
             A=_times(forward, A),
             b=mean,
@@ -98,16 +98,16 @@ class FilterStretches(NamedTuple):
             J=_times(_times(backward, self.J), A, J),
         )
 
-    def _shrinking(self, spread: Tensor) -> Tensor:
+    def _shrinking(self, covariance: Tensor) -> Tensor:
         """W = (I + C_i J_j)^-1, in closed form."""
-        (a, b), (c, d) = (row.unbind() for row in _times(spread, self.J).unbind())
+        (a, b), (c, d) = (row.unbind() for row in _times(covariance, self.J).unbind())
         a, d = 1.0 + a, 1.0 + d
         return torch.stack((d, -b, -c, a)).unflatten(0, (2, 2)) / (a * d - b * c)
 
-    def _moved(self, mean: Tensor, spread: Tensor, forward: Tensor) -> State:
+    def _moved(self, mean: Tensor, covariance: Tensor, forward: Tensor) -> State:
         """b and C of equation (5), given A_j W."""
-        mean = _product(forward, mean + _product(spread, self.eta), self.b)
-        return mean, _fields(_times(_times(forward, spread), self.A.transpose(0, 1))) + self.C
+        mean = _product(forward, mean + _product(covariance, self.eta), self.b)
+        return mean, _fields(_times(_times(forward, covariance), self.A.transpose(0, 1))) + self.C
 
 
 class ModalSteps(NamedTuple):
@@ -156,8 +156,8 @@ class SmootherSteps(NamedTuple):
     def advance(self, state: State) -> State:
         """Smoothed beliefs, one step earlier."""
         mean, cov = state
-        spread = _times(_times(self.E, _matrix(cov)), self.E.transpose(0, 1))
-        return _product(self.E, mean, self.g), _fields(spread) + self.L
+        covariance = _times(_times(self.E, _matrix(cov)), self.E.transpose(0, 1))
+        return _product(self.E, mean, self.g), _fields(covariance) + self.L
 
     def after(self, stretches: SmootherSteps | None) -> SmootherSteps:
         """One Gaussian conditional after another."""
@@ -219,8 +219,8 @@ def _run(problem: Problem, state: Belief, part: slice) -> Belief:
     if problem.evidence is None:
         steps = (ModalSteps(mean_blocks, mean), ModalSteps(cov_blocks, cov))
         return _back([scan((x,), one)[0] for x, one in zip(start, steps, strict=True)])
-    seen = problem.evidence.map(lambda fields: fields[:, part].transpose(0, 1))
-    return _back(scan(start, FilterSteps(mean_blocks, cov_blocks, mean, cov, seen.precision, seen.information)))
+    observed = problem.evidence.map(lambda fields: fields[:, part].transpose(0, 1))
+    return _back(scan(start, FilterSteps(mean_blocks, cov_blocks, mean, cov, observed.precision, observed.information)))
 
 
 ASSOCIATIVE = Backend("associative", refusal=refusal, run=run)

@@ -20,7 +20,7 @@ from mts3.kernels.fused_belief import (
     store_belief,
     store_evidence,
 )
-from mts3.kernels.fused_lanes import BYTES, constant, inline, kernel, load, spread, store
+from mts3.kernels.fused_lanes import BYTES, broadcast, constant, inline, kernel, load, store
 
 TILE = 8
 """Sequences that are computed together: enough sums to keep the arithmetic units busy."""
@@ -61,14 +61,14 @@ def _multiply(x, panels, y):
         s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = constant(x, 0.0)
         for i in range(n):
             entries = load(panels, (panel * n + i) * lanes, lanes)
-            s0 = s0 + spread(x, i) * entries
-            s1 = s1 + spread(x, n + i) * entries
-            s2 = s2 + spread(x, 2 * n + i) * entries
-            s3 = s3 + spread(x, 3 * n + i) * entries
-            s4 = s4 + spread(x, 4 * n + i) * entries
-            s5 = s5 + spread(x, 5 * n + i) * entries
-            s6 = s6 + spread(x, 6 * n + i) * entries
-            s7 = s7 + spread(x, 7 * n + i) * entries
+            s0 = s0 + broadcast(x, i) * entries
+            s1 = s1 + broadcast(x, n + i) * entries
+            s2 = s2 + broadcast(x, 2 * n + i) * entries
+            s3 = s3 + broadcast(x, 3 * n + i) * entries
+            s4 = s4 + broadcast(x, 4 * n + i) * entries
+            s5 = s5 + broadcast(x, 5 * n + i) * entries
+            s6 = s6 + broadcast(x, 6 * n + i) * entries
+            s7 = s7 + broadcast(x, 7 * n + i) * entries
         at = panel * lanes
         count = min(lanes, width - at)
         store(y, at, count, s0)
@@ -146,12 +146,12 @@ def backward(lo, hi, cut, panels, prior, evidence, predicted, d_predicted, work,
                 for d in range(0, dim, lanes):
                     n = min(dim - d, lanes)
                     belief = load_belief(predicted, b, t - 1, d, n) if t > 0 else load_belief(prior, b, 0, d, n)
-                    seen = load_evidence(evidence, b, t, d, n)
-                    posterior, gain, innovation = condition(array, belief, seen)
+                    observed = load_evidence(evidence, b, t, d, n)
+                    posterior, gain, innovation = condition(array, belief, observed)
                     store_belief(work, b, t, d, n, posterior)
                     arrived = load_belief(d_posterior, s, 0, d, n)
-                    passed, d_seen = condition_backward(array, belief, seen[0], gain, innovation, arrived)
-                    store_evidence(d_evidence, b, t, d, n, d_seen)
+                    passed, d_observed = condition_backward(array, belief, observed[0], gain, innovation, arrived)
+                    store_evidence(d_evidence, b, t, d, n, d_observed)
                     store_belief(d_belief, s, 0, d, n, zeros if cut[t] else passed)
         for s in range(size):
             for d in range(0, dim, lanes):

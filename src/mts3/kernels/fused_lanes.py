@@ -103,7 +103,7 @@ def store(context, array, at, count, value):
 
 
 @_instruction
-def spread(context, array, at):
+def broadcast(context, array, at):
     """Entry `at` of an array taken as flat, in every lane."""
     lanes = Lanes(array.dtype)
 

@@ -155,14 +155,14 @@ def backward(lo, hi, cut, blocks, prior, evidence, predicted, d_predicted, work,
                 d_blocks = (zeros[0], zeros[0]), (zeros[1], zeros[1], zeros[1])
                 for t in range(min((block + 1) * BLOCK, steps) - 1, block * BLOCK - 1, -1):
                     belief = load_belief(predicted, b, t - 1, d, n) if t > 0 else load_belief(prior, b, 0, d, n)
-                    seen = load_evidence(evidence, b, t, d, n)
-                    posterior, gain, innovation = condition(array, belief, seen)
+                    observed = load_evidence(evidence, b, t, d, n)
+                    posterior, gain, innovation = condition(array, belief, observed)
                     d_belief = plus(d_belief, load_belief(d_predicted, b, t, d, n))
                     store_belief(d_offset, b, t, d, n, d_belief)
                     d_blocks = _plus_outer(d_blocks, d_belief, posterior)
                     d_posterior = _apply(columns, d_belief)
-                    d_belief, d_seen = condition_backward(array, belief, seen[0], gain, innovation, d_posterior)
-                    store_evidence(d_evidence, b, t, d, n, d_seen)
+                    d_belief, d_observed = condition_backward(array, belief, observed[0], gain, innovation, d_posterior)
+                    store_evidence(d_evidence, b, t, d, n, d_observed)
                     if cut[t]:
                         d_belief = zeros
                 store_belief(d_prior, b, 0, d, n, d_belief)

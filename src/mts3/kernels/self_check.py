@@ -57,26 +57,26 @@ def _computed(
     """Values and every gradient of a small problem with gaps and a cut."""
     g = torch.Generator().manual_seed(0)
 
-    def leaf(*shape: int, least: float = 0.0, spread: float = 1.0) -> Tensor:
-        values = least + spread * torch.rand(*shape, generator=g, dtype=torch.float64)
+    def leaf(*shape: int, least: float = 0.0, width: float = 1.0) -> Tensor:
+        values = least + width * torch.rand(*shape, generator=g, dtype=torch.float64)
         return values.to(device, dtype).requires_grad_()
 
-    matrix = leaf(2, 2, DIM, spread=0.4) if kind is ModalMap else leaf(2 * DIM, 2 * DIM, spread=0.1)
+    matrix = leaf(2, 2, DIM, width=0.4) if kind is ModalMap else leaf(2 * DIM, 2 * DIM, width=0.1)
     transition: ModalMap | DenseMap = (modal_map if kind is ModalMap else dense_map)(matrix)
     wide = (BATCH, STEPS, DIM)
-    var = [leaf(BATCH, DIM, least=0.5), leaf(BATCH, DIM, spread=0.2), leaf(BATCH, DIM, least=0.5)]
-    noise = [leaf(*wide, least=0.1), leaf(*wide, spread=0.05), leaf(*wide, least=0.1)]
+    var = [leaf(BATCH, DIM, least=0.5), leaf(BATCH, DIM, width=0.2), leaf(BATCH, DIM, least=0.5)]
+    noise = [leaf(*wide, least=0.1), leaf(*wide, width=0.05), leaf(*wide, least=0.1)]
     means = [leaf(BATCH, 2 * DIM, least=-0.5), leaf(BATCH, STEPS, 2 * DIM, least=-0.5)]
-    seen = [leaf(*wide), leaf(*wide, least=-0.5)]
+    evidence = [leaf(*wide), leaf(*wide, least=-0.5)]
     there = (torch.arange(STEPS, device=device) % 3 > 0)[:, None]
     problem = Problem(
         Belief(means[0], torch.cat(var, -1)),
         transition,
         Belief(means[1], torch.cat(noise, -1)),
-        Evidence(*(torch.where(there, part, 0.0) for part in seen)),
+        Evidence(*(torch.where(there, part, 0.0) for part in evidence)),
         (4,),
     )
     predicted = run(problem)
-    leaves = [matrix, *var, *noise, *means, *seen]
+    leaves = [matrix, *var, *noise, *means, *evidence]
     grads = torch.autograd.grad(predicted.mean.sin().sum() + predicted.cov.sin().sum(), leaves)
     return [predicted.mean.detach(), predicted.cov.detach(), *grads]

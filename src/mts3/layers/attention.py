@@ -70,7 +70,7 @@ def attend(
     for start in range(0, steps, rows):
         here = query[:, :, start : start + rows]
         end = known - steps + start + here.shape[2]
-        seen = slice(max(0, end - columns), end)
-        corner = bias[:, rows - here.shape[2] :, columns - (seen.stop - seen.start) :]
-        blocks.append(scaled_dot_product_attention(here, keys[:, :, seen], values[:, :, seen], corner[None]))
+        reach = slice(max(0, end - columns), end)
+        corner = bias[:, rows - here.shape[2] :, columns - (reach.stop - reach.start) :]
+        blocks.append(scaled_dot_product_attention(here, keys[:, :, reach], values[:, :, reach], corner[None]))
     return blocks[0] if len(blocks) == 1 else torch.cat(blocks, 2)

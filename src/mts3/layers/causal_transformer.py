@@ -40,8 +40,8 @@ class TransformerBlock(nn.Module):
         split = self.query_key_value(self.attention_norm(x)).unflatten(-1, (3, self.heads, -1))
         query, keys, values = split.permute(2, 0, 3, 1, 4)
         known = past.append(keys, values)
-        seen = attend(query, known.keys, known.values, bias)
-        x = x + self.project(seen.transpose(1, 2).flatten(2))
+        attended = attend(query, known.keys, known.values, bias)
+        x = x + self.project(attended.transpose(1, 2).flatten(2))
         return x + self.mlp(x), known
 
 

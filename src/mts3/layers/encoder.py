@@ -102,7 +102,7 @@ class ActionSetEncoder(nn.Module):
 
 
 class TripleEncoder(nn.Module):
-    """What one step of a system tells about its hidden task: (o, a, o') to evidence.
+    """Transitions (o, a, o') to evidence about the hidden task of a system.
 
     Args:
         obs_dim: O.

@@ -42,7 +42,7 @@ class WorldModel(nn.Module, ABC):
 
     A model defines `initial_state` and `advance`. What training, long sequences, export and the command ask besides has
     safe answers here: `advance_mean` may be answered sooner; `cut_every`, `longest_plan`, `static_step`,
-    `require_causal`, `predict_changes` and `filter_problem` tell what a model can do.
+    `require_causal`, `predict_changes` and `filter_problem` say what a model can do.
 
     Attributes:
         obs_dim: O.

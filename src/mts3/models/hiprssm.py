@@ -35,7 +35,7 @@ class HiPRSSMState(AcRKNState):
 class HiPRSSM(LatentModel):
     """Hidden-parameter recurrent state-space model: Ac-RKN with a static latent task as one more parent of the state.
 
-    The task is N(0, 1) in 2D dimensions, given the set of triples (o_i, a_i, o_{i+1}) seen so far (Bayesian
+    The task is N(0, 1) in 2D dimensions, given the set of triples (o_i, a_i, o_{i+1}) observed so far (Bayesian
     aggregation: precisions add); it enters through a matrix C of its own. A triple counts only if both its
     observations were observed. The belief at t holds the triples that end at or before t: it is causal, sharpens
     while observations come in, and stays as it is where none do. `adapt` adds a context set from elsewhere.

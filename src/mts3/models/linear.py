@@ -23,14 +23,14 @@ class LinearState(State):
     Attributes:
         value: (B, O) the prediction of it.
         history: (B, lags, O) the last observations, predictions where there was none; newest first.
-        last_seen: (B, O) the last value seen of each dimension.
+        last_value: (B, O) the last observed value of each dimension.
         age: (B, O) steps since then, infinite before the first.
         actions: (B, lags - 1, A) the last actions, oldest first; None before the first.
     """
 
     value: Tensor
     history: Tensor
-    last_seen: Tensor
+    last_value: Tensor
     age: Tensor
     actions: Tensor | None
 
@@ -38,9 +38,9 @@ class LinearState(State):
 class Linear(WorldModel):
     """obs[t+1] = obs[t] + sum_i W_i obs[t-i] + sum_i V_i actions[t-i] + c, over `lags` steps i = 0 .. lags-1.
 
-    What is not observed is replaced by the prediction of it, and once something is seen again, by a straight line
-    across the gap. Before a dimension was seen it stands at 0, the training mean. The variance of a prediction depends
-    on the time since its dimension was last seen, as measured in training. Nothing is learned by gradient:
+    What is not observed is replaced by the prediction of it, and once something is observed again, by a straight line
+    across the gap. Before a dimension was observed it stands at 0, the training mean. The variance of a prediction
+    depends on the time since its dimension was last observed, as measured in training. Nothing is learned by gradient:
     `mts3.train.fit` solves a ridge regression of the increment.
 
     Args:
@@ -95,7 +95,7 @@ class Linear(WorldModel):
         obs, obs_mask = given.observed(self.obs_dim)
         drive, recent = self._drive(given.actions, state.actions)
         flat_weights = self.obs_weights.flatten(0, 1)
-        value, history, last_seen, age = state.value, state.history, state.last_seen, state.age
+        value, history, last_value, age = state.value, state.history, state.last_value, state.age
         means, ages = [], []
         for observed, known, push in zip(
             obs_mask.unbind(1), torch.where(obs_mask, obs, 0.0).unbind(1), drive.unbind(1), strict=True
@@ -103,14 +103,14 @@ class Linear(WorldModel):
             age = age + 1
             value = torch.where(observed, known, value)
             history = torch.cat([value[:, None], history[:, :-1]], dim=1)
-            history = torch.where(observed[:, None], _bridge(history, last_seen, age), history)
+            history = torch.where(observed[:, None], _bridge(history, last_value, age), history)
             age = torch.where(observed, 0.0, age)
-            last_seen = torch.where(observed, value, last_seen)
+            last_value = torch.where(observed, value, last_value)
             value = (value + history.flatten(1) @ flat_weights + push).clamp(-DIVERGED, DIVERGED)
             means.append(value)
             ages.append(age)
         pred = Prediction(torch.stack(means, 1), var_of(torch.stack(ages, 1), self.var_by_age))
-        return pred, LinearState(value, history, last_seen, age, recent)
+        return pred, LinearState(value, history, last_value, age, recent)
 
     def _drive(self, actions: Float[Tensor, "B T A"], before: Tensor | None) -> tuple[Tensor, Tensor]:
         """What the actions and the constant add at every step (B, T, O), and the last actions.
@@ -127,13 +127,13 @@ class Linear(WorldModel):
 
 
 def _bridge(
-    history: Float[Tensor, "B lags O"], last_seen: Float[Tensor, "B O"], age: Float[Tensor, "B O"]
+    history: Float[Tensor, "B lags O"], last_value: Float[Tensor, "B O"], age: Float[Tensor, "B O"]
 ) -> Float[Tensor, "B lags O"]:
-    """Lags that were only predicted, put on a straight line from the value last seen to the one seen now.
+    """Lags that were only predicted, put on a straight line from the value last observed to the one observed now.
 
     Left as they were predicted, they would end in a jump, which a regression on lags takes for speed. Before the first
     value (`age` infinite) the line is level.
     """
     lag = torch.arange(history.shape[1], device=history.device)[:, None]
     newest, age = history[:, :1], age[:, None]
-    return torch.where(lag < age, newest + (last_seen[:, None] - newest) * (lag / age), history)
+    return torch.where(lag < age, newest + (last_value[:, None] - newest) * (lag / age), history)

@@ -18,7 +18,7 @@ class PersistenceState(State):
     """What is known before the next observation.
 
     Attributes:
-        value: (B, O) the last value seen of each dimension, 0 (the mean of the training data) before the first.
+        value: (B, O) the last observed value of each dimension, 0 (the mean of the training data) before the first.
         age: (B, O) steps since then, infinite before the first.
     """
 
@@ -27,7 +27,7 @@ class PersistenceState(State):
 
 
 class Persistence(WorldModel):
-    """The last value seen, for every later step; its variance grows with the time since then, as it did in training.
+    """The last observed value, for every later step; its variance grows with the time since, as it did in training.
 
     Nothing is learned by gradient: `mts3.train.fit` measures `var_by_age`.
 
@@ -55,13 +55,13 @@ class Persistence(WorldModel):
     def advance(self, state: PersistenceState, given: Inputs) -> tuple[Prediction, PersistenceState]:
         """See `WorldModel.advance`."""
         obs, obs_mask = given.observed(self.obs_dim)
-        # Row 0 is the last value seen before the call; row t + 1 belongs to step t.
+        # Row 0 is the last value observed before the call; row t + 1 belongs to step t.
         rows = torch.arange(obs.shape[1] + 1, device=obs.device)[:, None]
-        last_seen = (
+        last_observed = (
             torch.where(torch.cat((torch.ones_like(obs_mask[:, :1]), obs_mask), 1), rows, 0).cummax(1).values[:, 1:]
         )
-        values = torch.cat((state.value[:, None], torch.where(obs_mask, obs, 0.0)), 1).gather(1, last_seen)
-        age = (rows[1:] - last_seen) + torch.where(last_seen == 0, state.age[:, None], 0.0)
+        values = torch.cat((state.value[:, None], torch.where(obs_mask, obs, 0.0)), 1).gather(1, last_observed)
+        age = (rows[1:] - last_observed) + torch.where(last_observed == 0, state.age[:, None], 0.0)
         return Prediction(values, var_of(age, self.var_by_age)), PersistenceState(values[:, -1], age[:, -1])
 
 
@@ -77,6 +77,6 @@ def unmeasured(max_age: int, obs_dim: int) -> Float[Tensor, "ages O"]:
 
 
 def var_of(age: Float[Tensor, "B T O"], var_by_age: Float[Tensor, "ages O"]) -> Float[Tensor, "B T O"]:
-    """The variance of a prediction from a value last seen `age` steps before; row 0 is one step ahead of a value."""
+    """The variance of a prediction from a value observed `age` steps before; row 0 is one step ahead of a value."""
     rows = age.clamp_max(len(var_by_age) - 1).long()
     return var_by_age.gather(0, rows.flatten(0, 1)).unflatten(0, age.shape[:2])

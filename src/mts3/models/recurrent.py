@@ -1,4 +1,4 @@
-"""LSTM and GRU: the baselines everybody compares with, told what is missing."""
+"""LSTM and GRU: the baselines everybody compares with, the mask being an input."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ class SlowLevel(nn.Module):
         if not parents:
             offset = offset.map(lambda fields: fields.expand(*total.precision.shape[:2], 1, -1))
         transition = self.marginalization.transitions[0]()
-        # What the level above lets be seen at the end of the window is all that it will ever tell about it.
+        # What the level above lets this one see at the end of the window is all that it has to say about it.
         at_end = offset.select(2, -1)
         prior = (at_end.select(1, 0) + transition.apply(closed)).unsqueeze(1)
         if total.precision.shape[1] > 1:

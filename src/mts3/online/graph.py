@@ -123,7 +123,7 @@ class MergedStep(nn.Module):
         return _Window(closed, gathered, phase, torch.cat((actions, index / level.window_len), -1), inside)
 
     def _evidence(self, obs: Tensor, mask: Tensor, phases: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
-        """What the observation tells each level, the fast one first: precision and information, (B, D)."""
+        """Evidence of the observation for each level, the fast one first: precision and information, (B, D)."""
         known = mask.to(obs.dtype)
         # where() and not a product: 0 * NaN is NaN.
         features = torch.cat((torch.where(mask, obs, self.nothing), known, *phases), -1)
