@@ -1,10 +1,10 @@
-"""One step online beside its floor: the same networks at batch 1, with no filter between them.
+"""One step online beside its floor: the same networks, with no filter between them.
 
     python benchmarks/online_step.py            # prints the table, writes benchmarks/results/online_step.json
 
-Step: `model.step` without gradients, in PyTorch, and the graph that `mts3.export` writes, in onnxruntime; with no plan
-and with the rest of the window planned. Floor: the same encoders, set encoders, control net and decoder, called once
-each. GRU: `nn.GRUCell` with about as many parameters. All in one process, interleaved, on one thread. A ratio is
+Step: `model.step` without gradients, the step that `model.online()` prepared, and the graph that `mts3.export` writes,
+in onnxruntime; with no plan and with the rest of the window planned; the first two for 64 robots as well. Floor: the same
+encoders, set encoders, control net and decoder, called once each for one sequence. GRU: `nn.GRUCell` with about as many parameters. All in one process, interleaved, on one thread. A ratio is
 comparable between machines, a time is not; other processes on the machine lengthen medians, hence the least round too.
 """
 
@@ -42,19 +42,20 @@ def build(transition: str) -> mts3.MTS3:
     return mts3.MTS3(**sizes, transition=transition).eval()
 
 
-def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def inputs(batch: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Observations and actions of all steps before, and the plan; the last of each is the step's own."""
     g = torch.Generator().manual_seed(0)
     steps = SIZES["window_len"] + SIZES["taken"] + 1
-    obs = torch.randn(1, steps, SIZES["obs_dim"], generator=g)
-    actions = torch.randn(1, steps, SIZES["action_dim"], generator=g)
-    return obs, actions, torch.randn(1, SIZES["window_len"] - SIZES["taken"] - 1, SIZES["action_dim"], generator=g)
+    obs = torch.randn(batch, steps, SIZES["obs_dim"], generator=g)
+    actions = torch.randn(batch, steps, SIZES["action_dim"], generator=g)
+    return obs, actions, torch.randn(batch, SIZES["window_len"] - SIZES["taken"] - 1, SIZES["action_dim"], generator=g)
 
 
-def in_pytorch(transition: str, planned: bool) -> Step:
-    model, (obs, actions, plan) = build(transition), inputs()
+def in_pytorch(transition: str, planned: bool, prepared: bool, batch: int = 1) -> Step:
+    model, (obs, actions, plan) = build(transition), inputs(batch)
     state = model.observe(obs[:, :-1], actions[:, :-1])[1]
-    return lambda: model.step(state, obs[:, -1], actions[:, -1], None, plan if planned else None)
+    step = model.online().step if prepared else model.step
+    return lambda: step(state, obs[:, -1], actions[:, -1], None, plan if planned else None)
 
 
 def in_onnxruntime(transition: str, planned: bool, whole: bool) -> Step:
@@ -125,9 +126,12 @@ def main() -> None:
         for transition in ("dense", "modal"):
             for planned in (False, True):
                 name = transition + (", plan" if planned else "")
-                steps[f"pytorch, {name}"] = in_pytorch(transition, planned)
+                steps[f"online, {name}"] = in_pytorch(transition, planned, prepared=True)
+                steps[f"step, {name}"] = in_pytorch(transition, planned, prepared=False)
                 steps[f"onnxruntime, {name}"] = in_onnxruntime(transition, planned, whole=False)
                 steps[f"OnnxStep, {name}"] = in_onnxruntime(transition, planned, whole=True)
+            steps[f"online, {transition}, 64 robots"] = in_pytorch(transition, False, prepared=True, batch=64)
+            steps[f"step, {transition}, 64 robots"] = in_pytorch(transition, False, prepared=False, batch=64)
         found = interleaved(steps, rounds)
     cell_us = statistics.median(found["GRU cell"])
     rows = []
@@ -137,7 +141,7 @@ def main() -> None:
         rounded = {key: round(value, 2) for key, value in ratios.items()}
         rows.append({"step": name, "median_us": round(median, 1), "min_us": round(min(times), 1), **rounded})
     line = (
-        "{step:26} {median_us:8.1f} us (least {min_us:.1f})   {ratio_to_floor:.2f} x floor   {ratio_to_gru:.2f} x GRU"
+        "{step:28} {median_us:8.1f} us (least {min_us:.1f})   {ratio_to_floor:.2f} x floor   {ratio_to_gru:.2f} x GRU"
     )
     for row in rows:
         print(line.format(**row))

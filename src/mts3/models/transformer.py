@@ -76,7 +76,7 @@ class TransformerModel(WorldModel):
     def _features(
         self, obs: Tensor, actions: Tensor, mask: Tensor, past: Past, missing: Tensor | None = None
     ) -> tuple[Tensor, Past]:
-        """Features (B, T, W) of all steps in one parallel pass; `missing` (B, T, O) stands in for what was not there."""
+        """Features (B, T, W) of all steps in one parallel pass; `missing` (B, T, O) replaces what was not observed."""
         return self.trunk(self.embed(step_features(obs, mask, actions, missing)), past)
 
 
