@@ -3,8 +3,9 @@
     python benchmarks/online_step.py            # prints the table, writes benchmarks/results/online_step.json
 
 Step: `model.step` without gradients, the step that `model.online()` prepared, and the graph that `mts3.export` writes,
-in onnxruntime; with no plan and with the rest of the window planned; the first two for 64 robots as well. Floor: the same
-encoders, set encoders, control net and decoder, called once each for one sequence. GRU: `nn.GRUCell` with about as many parameters. All in one process, interleaved, on one thread. A ratio is
+in onnxruntime; with no plan and with the rest of the window planned; the first two for 64 robots as well. Floor: the
+same encoders, set encoders, control net and decoder, called once each for one sequence.
+GRU: `nn.GRUCell` with about as many parameters. All in one process, interleaved, on one thread. A ratio is
 comparable between machines, a time is not; other processes on the machine lengthen medians, hence the least round too.
 """
 
