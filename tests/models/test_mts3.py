@@ -7,6 +7,7 @@ import mts3
 from mts3.errors import UserError
 from mts3.gaussian import Belief
 from tests.models.conformance import A, B, CausalConformance, Conformance, H, O, assert_same, part, sequence
+from tests.models.messages import Messages
 
 SIZES = {
     "window_len": H,
@@ -23,7 +24,7 @@ class MTS3Conformance(CausalConformance):
     window_len = H
 
 
-class TestFiltered(MTS3Conformance):
+class TestFiltered(Messages, MTS3Conformance):
     arguments = {**SIZES, "task_belief": "filtered"}  # noqa: RUF012
 
 
