@@ -189,8 +189,8 @@ def test_max_time_stops(tmp_path: Path) -> None:
     assert (tmp_path / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("name", sorted(mts3.models.MODELS.keys() - {"linear", "persistence"}))  # no gradients
-def test_every_model_trains_alike_with_loader_processes(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["mts3", "gru"])
+def test_loader_processes_change_nothing(tmp_path: Path, name: str) -> None:
     model, result = short_fit(tmp_path, 2, model=small_model(name), num_workers=2)
     assert math.isfinite(result.best_val_crps)
     one_process, _ = short_fit(tmp_path / "one", 2, model=small_model(name))
