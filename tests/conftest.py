@@ -7,13 +7,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from jaxtyping import install_import_hook
 
 # The models' public methods are left out: their own checks speak to the user, and are tested themselves.
-# So is `models.windows`: it defines functions within functions, which would be dressed anew at every call.
 install_import_hook(
     [
         "mts3.gaussian",
         "mts3.layers",
         "mts3.models.fast_level",
         "mts3.models.slow_level",
+        "mts3.models.windows",
         "mts3.metrics",
         "mts3.prediction",
     ],
