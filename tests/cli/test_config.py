@@ -11,17 +11,11 @@ def compose(*arguments: str):
     return composed(prepare(arguments))
 
 
-@pytest.mark.parametrize("group", sorted(GROUPS))
+@pytest.mark.parametrize("group", sorted(GROUPS.keys() - {"ablation", "data", "model"}))
 def test_every_choice_composes_and_names_itself(group: str) -> None:
+    """Of the others each choice trains two steps (`test_train`), into a folder of its name."""
     for choice in choices_of(group):
-        config = compose(f"{group}={choice}").config
-        if group == "model":
-            assert config["label"] == choice
-        elif group == "ablation":
-            assert config["ablation"] == choice
-            assert config["label"] == ("mts3" if choice == "none" else f"mts3-{choice}")
-        else:
-            assert config[group].get("name", choice) == choice
+        assert compose(f"{group}={choice}").config[group].get("name", choice) == choice
 
 
 def test_a_label_says_what_differs_from_the_usual() -> None:

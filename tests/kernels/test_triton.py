@@ -46,7 +46,7 @@ class TestTriton(Twins):
     def backend(self) -> Backend:
         return Backend("triton", lambda problem: None, filtered_on_the_gpu) if ON_GPU else TRITON
 
-    def test_ten_thousand_steps(self):
+    def test_thousands_of_steps(self):
         """The interpreter takes milliseconds a step: fewer there."""
         steps = 10_000 if ON_GPU else 25
         for kind in self.kinds:

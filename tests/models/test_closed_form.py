@@ -5,6 +5,7 @@ import torch
 
 from mts3.models import Persistence
 from tests.models.conformance import A, B, CausalConformance, H, O, sequence
+from tests.models.messages import Messages
 
 
 class ClosedFormConformance(CausalConformance):
@@ -18,7 +19,7 @@ class ClosedFormConformance(CausalConformance):
         return model
 
 
-class TestLinear(ClosedFormConformance):
+class TestLinear(Messages, ClosedFormConformance):
     name = "linear"
     arguments = {"lags": 3, "max_age": H + 1}  # noqa: RUF012
 

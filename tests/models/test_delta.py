@@ -7,6 +7,7 @@ import mts3
 from mts3.models import DeltaTarget
 from mts3.prediction import Prediction
 from tests.models.conformance import A, B, CausalConformance, H, O, sequence
+from tests.models.messages import Messages
 from tests.models.test_acrkn import SIZES as ONE_LEVEL
 from tests.models.test_mts3 import SIZES as TWO_LEVELS
 
@@ -16,7 +17,7 @@ class DeltaConformance(CausalConformance):
         return DeltaTarget(super().build(action_dim), torch.linspace(0.1, 0.4, O)).double().eval()
 
 
-class TestDeltaMTS3(DeltaConformance):
+class TestDeltaMTS3(Messages, DeltaConformance):
     name = "mts3"
     window_len = H
     arguments = TWO_LEVELS

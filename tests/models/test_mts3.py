@@ -9,6 +9,7 @@ from mts3.gaussian import Belief
 from mts3.layers.windows import Windows
 from mts3.models.inputs import Inputs
 from tests.models.conformance import A, B, CausalConformance, Conformance, H, O, assert_same, part, sequence
+from tests.models.messages import Messages
 
 SIZES = {
     "window_len": H,
@@ -25,7 +26,7 @@ class MTS3Conformance(CausalConformance):
     window_len = H
 
 
-class TestFiltered(MTS3Conformance):
+class TestFiltered(Messages, MTS3Conformance):
     arguments = {**SIZES, "task_belief": "filtered"}  # noqa: RUF012
 
 

