@@ -38,7 +38,7 @@ def digests() -> list[str]:
 
 
 def test_another_process_makes_the_same_bytes():
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     elsewhere = subprocess.run([sys.executable, "-c", SCRIPT], cwd=root, capture_output=True, text=True)
     assert (elsewhere.returncode, elsewhere.stderr) == (0, "")  # the simulators' own messages are not for the user
     assert elsewhere.stdout.splitlines() == digests()
