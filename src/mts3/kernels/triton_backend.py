@@ -52,9 +52,9 @@ def run(problem: Problem) -> Belief:
         case _:
             raise AssertionError("refused before")
     evidence = problem.evidence
-    seen = (None, None) if evidence is None else (_rows(evidence.precision), _rows(evidence.information))
+    observed = (None, None) if evidence is None else (_rows(evidence.precision), _rows(evidence.information))
     prior, offset = problem.prior.map(_rows), problem.offset.map(_rows)
-    fields = (*maps, prior.mean, prior.cov, offset.mean, offset.cov, *seen)
+    fields = (*maps, prior.mean, prior.cov, offset.mean, offset.cov, *observed)
     return Belief(*_Filter.apply(kernels, _cuts(problem), *fields))  # pyright: ignore[reportGeneralTypeIssues]
 
 

@@ -22,7 +22,7 @@ from mts3.kernels.triton_parts import (
     fields,
     load_cov,
     load_mean,
-    seen_in,
+    observed_in,
     store_cov,
     store_mean,
     strides,
@@ -188,17 +188,17 @@ def forward(
 ) -> Belief:
     """The predicted beliefs (B, T)."""
     batch, steps, dim = *offset.mean.shape[:2], prior.dim
-    seen, predicted = seen_in(evidence), empty_like(offset)
+    observed, predicted = observed_in(evidence), empty_like(offset)
     forward_kernel[(batch,)](
         tiles(mean_matrix.T, 2),
         tiles(cov_matrix.T, 3),
         *fields(prior, offset),
-        *seen,
+        *observed,
         *fields(predicted),
         steps,
         prior.mean.stride(0),
         prior.cov.stride(0),
-        *strides(*fields(offset), *seen),
+        *strides(*fields(offset), *observed),
         D=dim,
         OBSERVED=evidence is not None,
         P=padded(dim),
@@ -224,23 +224,23 @@ def backward(
         cut: (T), one where the gradient is cut before the step; None if it is nowhere.
     """
     batch, steps, dim = *predicted.mean.shape[:2], prior.dim
-    seen, d_prior = seen_in(evidence), empty_like(prior)
+    observed, d_prior = observed_in(evidence), empty_like(prior)
     d_offset, posterior = empty_like(predicted), empty_like(predicted)
-    d_seen = [None if x is None else x.new_empty(batch, steps, dim) for x in seen]
+    d_observed = [None if x is None else x.new_empty(batch, steps, dim) for x in observed]
     backward_kernel[(batch,)](
         tiles(mean_matrix, 2),
         tiles(cov_matrix, 3),
         *fields(prior),
-        *seen,
+        *observed,
         *fields(predicted),
         cut,
         *fields(grad),
         *fields(posterior, d_prior, d_offset),
-        *d_seen,
+        *d_observed,
         steps,
         prior.mean.stride(0),
         prior.cov.stride(0),
-        *strides(*fields(grad), *seen),
+        *strides(*fields(grad), *observed),
         D=dim,
         OBSERVED=evidence is not None,
         CUT=cut is not None,
@@ -250,4 +250,4 @@ def backward(
     )
     d_mean_matrix = posterior.mean.flatten(0, 1).T @ d_offset.mean.flatten(0, 1)
     d_cov_matrix = posterior.cov.flatten(0, 1).T @ d_offset.cov.flatten(0, 1)
-    return (d_mean_matrix, d_cov_matrix, *fields(d_prior, d_offset), *d_seen)
+    return (d_mean_matrix, d_cov_matrix, *fields(d_prior, d_offset), *d_observed)

@@ -20,7 +20,7 @@ from mts3.kernels.triton_parts import (
     fields,
     load_cov,
     load_mean,
-    seen_in,
+    observed_in,
     store_cov,
     store_mean,
     strides,
@@ -163,18 +163,18 @@ def forward(
 ) -> Belief:
     """The predicted beliefs (B, T)."""
     batch, steps, dim = *offset.mean.shape[:2], prior.dim
-    seen, predicted = seen_in(evidence), empty_like(offset)
+    observed, predicted = observed_in(evidence), empty_like(offset)
     forward_kernel[(triton.cdiv(batch * dim, LANES),)](
         mean_blocks.contiguous(),
         cov_blocks.contiguous(),
         *fields(prior, offset),
-        *seen,
+        *observed,
         *fields(predicted),
         batch * dim,
         steps,
         prior.mean.stride(0),
         prior.cov.stride(0),
-        *strides(*fields(offset), *seen),
+        *strides(*fields(offset), *observed),
         D=dim,
         OBSERVED=evidence is not None,
         LANES=LANES,
@@ -200,25 +200,25 @@ def backward(
         cut: (T), one where the gradient is cut before the step; None if it is nowhere.
     """
     batch, steps, dim = *predicted.mean.shape[:2], prior.dim
-    seen, d_prior, d_offset = seen_in(evidence), empty_like(prior), empty_like(predicted)
-    d_seen = [None if x is None else x.new_empty(batch, steps, dim) for x in seen]
+    observed, d_prior, d_offset = observed_in(evidence), empty_like(prior), empty_like(predicted)
+    d_observed = [None if x is None else x.new_empty(batch, steps, dim) for x in observed]
     d_blocks = prior.mean.new_empty(13, batch, dim)
     backward_kernel[(triton.cdiv(batch * dim, LANES),)](
         mean_blocks.contiguous(),
         cov_blocks.contiguous(),
         *fields(prior),
-        *seen,
+        *observed,
         *fields(predicted),
         cut,
         *fields(grad),
         *fields(d_prior, d_offset),
-        *d_seen,
+        *d_observed,
         d_blocks,
         batch * dim,
         steps,
         prior.mean.stride(0),
         prior.cov.stride(0),
-        *strides(*fields(grad), *seen),
+        *strides(*fields(grad), *observed),
         D=dim,
         OBSERVED=evidence is not None,
         CUT=cut is not None,
@@ -229,4 +229,4 @@ def backward(
     # Summed here, not by the threads: in the same order every time.
     d_mean, d_cov = d_blocks.sum(1).split((4, 9))
     d_maps = (d_mean.view(2, 2, dim), d_cov.view(3, 3, dim))
-    return (*d_maps, *fields(d_prior, d_offset), *d_seen)
+    return (*d_maps, *fields(d_prior, d_offset), *d_observed)

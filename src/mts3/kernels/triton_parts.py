@@ -78,7 +78,7 @@ def condition_adjoint(a, u, s, precision, information, da, db, du, ds, dv):
     )
 
 
-def seen_in(evidence: Evidence | None) -> tuple[Tensor | None, Tensor | None]:
+def observed_in(evidence: Evidence | None) -> tuple[Tensor | None, Tensor | None]:
     """Precision and information as kernels take them."""
     return (None, None) if evidence is None else (evidence.precision, evidence.information)
 
