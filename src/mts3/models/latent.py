@@ -10,6 +10,7 @@ from mts3.kernels import Problem
 from mts3.models.base import WorldModel
 from mts3.models.fast_level import FastLevel
 from mts3.models.inputs import Inputs
+from mts3.models.slow_level import SlowLevel
 from mts3.prediction import Prediction
 from mts3.types import Float, Tensor
 
@@ -27,6 +28,10 @@ class LatentModel(WorldModel):
     def like(self) -> Tensor:
         """A tensor of the model's dtype, on its device; found sooner than its first parameter."""
         return self.fast.marginalization.gain
+
+    def levels(self) -> list[SlowLevel]:
+        """The slow levels, shortest windows first."""
+        return []
 
     @abstractmethod
     def believe(self, state: Any, given: Inputs) -> tuple[Belief, Any]:

@@ -11,6 +11,7 @@ PyTorch, see `mts3.export`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -18,10 +19,8 @@ import torch
 from mts3.errors import UserError
 from mts3.gaussian import Evidence
 from mts3.kernels import exactly
-from mts3.models import MTS3, WorldModel
-from mts3.models.acrkn import AcRKNState
+from mts3.models import WorldModel
 from mts3.models.latent import LatentModel
-from mts3.models.mts3 import MTS3State
 from mts3.models.slow_level import SlowState
 from mts3.online.graph import MergedStep, belief_of, row
 from mts3.online.known import refusal
@@ -79,7 +78,7 @@ class OnlineStep:
         if "reward_mean" in out:
             reward = Prediction(out["reward_mean"][:, None], out["reward_var"][:, None])
         pred = Prediction(out["mean"][:, None], out["var"][:, None], reward)
-        return pred, MTS3State(prior, after) if isinstance(state, MTS3State) else AcRKNState(prior)
+        return pred, replace(state, prior=prior, **({"slow": after} if after else {}))
 
     def _slow_state(self, i: int, before: SlowState, out: dict[str, Tensor]) -> SlowState:
         gathered, dim = out[f"next_slow_{i}_gathered"], before.closed.dim
@@ -105,6 +104,6 @@ def merged(model: WorldModel) -> MergedStep:
     why = refusal(model)
     if why is not None:
         raise UserError(f"the step cannot be prepared: {why}; use model.step, which computes the same in more time")
-    levels = model.levels() if isinstance(model, MTS3) else []
+    known = cast(LatentModel, model)
     with torch.no_grad():
-        return MergedStep(cast(LatentModel, model).fast, levels, model.obs_dim)
+        return MergedStep(known.fast, known.levels(), known.obs_dim)
