@@ -66,6 +66,7 @@ def test_nothing_observed_leaves_the_priors():
     torch.testing.assert_close(smoothed.mean[:, 1:], filter_sequence(blind).mean[:, :-1])
 
 
+@pytest.mark.usefixtures("auto_backend")
 def test_dense_transitions_are_refused_in_words():
     problem, _ = random_problem("dense", dtype=torch.float64)
     with pytest.raises(ValueError, match="only modal filters can be smoothed, got DenseMap"):
