@@ -1,8 +1,8 @@
 """Generated sets: simulated systems, seeded, made when they are asked for and kept (see `mts3.data.sets.cache`).
 
-A file offers RECIPES, one `Recipe` a size, and under `generates` a function (recipe, numbers, seed) whose episodes each
-depend on (seed, number) alone, so that a set can be made in pieces. The first sets are older: all their episodes share
-one stream of random numbers, and a piece cannot be made alone.
+A file says what its set holds (`recipes`), simulates it, and registers it (`generated`): each episode depends on its
+number and the seed alone, so that a set can be made in pieces. The first sets are older (`generate_at_once`): all their
+episodes share one stream of random numbers, and a piece cannot be made alone.
 """
 
 from mts3.data.sets.generators.arm_payload import generate_arm_payload

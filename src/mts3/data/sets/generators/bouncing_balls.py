@@ -7,21 +7,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.sets.generators.recipe import Recipe, generate_at_once
+from mts3.data.sets.generators.recipe import generate_at_once, recipes
 from mts3.errors import UserError
 
-RECIPE = Recipe(
-    name="bouncing_balls",
-    episodes=300,
-    rows=101,
-    obs_names=(),
-    obs_units=(),
-    action_names=(),
-    action_units=(),
+RECIPE = recipes(
+    "bouncing_balls",
+    {},
+    {},
     sample_time=0.1,
     attribution="generated: video of a bouncing ball",
     image_shape=(1, 24, 24),
-)
+    small=(300, 101),
+)["small"]
 SUBSTEPS = 10
 COLOURS = np.array([[1.0, 0.35, 0.25], [0.3, 0.65, 1.0], [1.0, 0.85, 0.3], [0.45, 0.9, 0.5]], np.float32)
 """Red, green and blue of the balls, in turn."""

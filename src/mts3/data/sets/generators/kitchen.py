@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from mts3.data.core.trajectory import Trajectory
-from mts3.data.sets.generators.environment import make_environment
+from mts3.data.sets.generators.environment import make_environment, roll_out
 from mts3.data.sets.generators.kitchen_tasks import TASKS, Demonstrator
-from mts3.data.sets.generators.recipe import Recipe, episodes, generates
+from mts3.data.sets.generators.recipe import generated, recipes
 
 OBSERVED = np.r_[0:9, 18:39]  # of 59
 TASKS_DONE = 4  # in an episode
@@ -30,23 +29,17 @@ BURNERS = tuple(f"{place}_{what}" for place in ("bottom_right", "bottom_left", "
                 for what in ("knob", "burner"))  # fmt: skip
 OTHERS = ("light_switch", "light", "slide_cabinet", "left_hinge_cabinet", "right_hinge_cabinet", "microwave")
 KETTLE = ("kettle_x", "kettle_y", "kettle_z", "kettle_qw", "kettle_qx", "kettle_qy", "kettle_qz")
+UNITS = (*("rad",) * 7, "m", "m", *("rad", "m") * 4, "rad", "m", "m", *("rad",) * 3, *("m",) * 3, *("",) * 4)
 
-
-def _recipe(episodes: int) -> Recipe:
-    return Recipe(
-        name="kitchen-scripted",
-        episodes=episodes,
-        rows=301,
-        obs_names=(*ARM, *BURNERS, *OTHERS, *KETTLE),
-        obs_units=(*("rad",) * 7, "m", "m", *("rad", "m") * 4, "rad", "m", "m", *("rad",) * 3, *("m",) * 3, *("",) * 4),
-        action_names=tuple(f"{joint}_speed" for joint in ARM),
-        action_units=("2 rad/s",) * 7 + ("2 m/s",) * 2,
-        sample_time=0.08,
-        attribution="generated: FrankaKitchen-v1 of gymnasium-robotics, scripted way-points",
-    )
-
-
-RECIPES = {"small": _recipe(100), "paper": _recipe(500)}
+RECIPES = recipes(
+    "kitchen-scripted",
+    dict(zip((*ARM, *BURNERS, *OTHERS, *KETTLE), UNITS, strict=True)),
+    {f"{joint}_speed": f"2 {unit}/s" for joint, unit in zip(ARM, UNITS, strict=False)},
+    sample_time=0.08,
+    attribution="generated: FrankaKitchen-v1 of gymnasium-robotics, scripted way-points",
+    small=(100, 301),
+    paper=(500, 301),
+)
 
 
 @dataclass(frozen=True)
@@ -66,19 +59,12 @@ class Demonstration:
     done: tuple[str, ...]
 
 
-@generates("kitchen", RECIPES, piece=5)
-def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
-    """Episodes `numbers` of the set. Each depends on its number and `seed` alone.
+def demonstrate(numbers: range, rows: int, seed: int = 0) -> list[Demonstration]:
+    """Demonstrations of `rows` rows, one for each number.
 
     Raises:
         UserError: if the simulator is not installed.
     """
-    made = demonstrate(numbers, recipe.rows, seed)
-    return episodes(numbers, (d.obs for d in made), (d.action for d in made))
-
-
-def demonstrate(numbers: range, rows: int, seed: int = 0) -> list[Demonstration]:
-    """Demonstrations of `rows` rows, one for each number."""
     environment = make_environment(
         "gymnasium_robotics:FrankaKitchen-v1", terminate_on_tasks_completed=False, remove_task_when_completed=False
     )
@@ -86,21 +72,21 @@ def demonstrate(numbers: range, rows: int, seed: int = 0) -> list[Demonstration]
     return [_demonstrate(environment, start, rows, np.random.default_rng([seed, number])) for number in numbers]
 
 
+make_episodes = generated(
+    "kitchen", RECIPES, 5, demonstrate, lambda made: ([d.obs for d in made], [d.action for d in made])
+)
+
+
 def _demonstrate(environment: Any, start: np.ndarray, rows: int, rng: np.random.Generator) -> Demonstration:
-    """One of them. The reset clears all of the simulator's state, the solver's warm start too."""
+    """One of them."""
     planned = _draw_tasks(rng)
     posture = start[:7] + rng.uniform(-POSTURE_SPREAD, POSTURE_SPREAD, 7)
     environment.robot_env.init_qpos = np.append(np.clip(posture, *environment.model.jnt_range[:7].T), start[7:])
-    observed, _ = environment.reset(seed=int(rng.integers(2**31)))
-    noise = ACTION_NOISE * rng.standard_normal((rows - 1, 9))
     demonstrator = Demonstrator(environment, rng)
-    obs, actions = [observed["observation"][OBSERVED]], []
-    for t, action in zip(range(rows - 1), demonstrator.actions(planned), strict=False):
-        # Rounded before it acts: what is recorded is what acted.
-        actions.append(np.clip(action + noise[t], -1.0, 1.0).astype(np.float32))
-        observed, *_ = environment.step(actions[-1])
-        obs.append(observed["observation"][OBSERVED])
-    return Demonstration(np.stack(obs), np.stack(actions), planned, tuple(demonstrator.done))
+    script = demonstrator.actions(planned)
+    observed, actions, _ = roll_out(environment, rows, rng, ACTION_NOISE, lambda observed: next(script))
+    obs = np.stack([row["observation"][OBSERVED] for row in observed])
+    return Demonstration(obs, actions, planned, tuple(demonstrator.done))
 
 
 def _draw_tasks(rng: np.random.Generator) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class Demonstrator:
     """Does tasks one after the other, seeing the simulator's own state.
 
     Args:
-        env: gymnasium-robotics' KitchenEnv, after its reset.
+        env: gymnasium-robotics' KitchenEnv, reset before the first action.
         rng: Draws what differs from demonstration to demonstration: pace, way-points, tilt.
 
     Attributes:
@@ -82,13 +82,13 @@ class Demonstrator:
         self._gripper = GripperController(env)
         self._model, self._data = env.model, env.data
         self._rng = rng
-        self._pace = rng.uniform(*PACE)
 
     def actions(self, names: Iterable[str]) -> Iterator[np.ndarray]:
         """Actions (9,) without end: the tasks, then parked. Step the environment between one and the next.
 
         The arm is parked between tasks, too: going straight on it can fold up in a way that it cannot leave.
         """
+        self._pace = self._rng.uniform(*PACE)
         for name in names:
             yield from self._do(name, TASKS[name])
             yield from itertools.islice(self._park(PASSING), LONGEST)

@@ -11,24 +11,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.sets.generators.recipe import Recipe, generate_at_once
+from mts3.data.sets.generators.recipe import generate_at_once, recipes
 
 GRAVITY, LENGTH = 9.81, 1.0
 SUBSTEPS = 50
 SIZE = 24
 
-RECIPE = Recipe(
-    name="pendulum_images",
-    episodes=300,
-    rows=101,
-    obs_names=(),
-    obs_units=(),
-    action_names=("torque",),
-    action_units=("Nm",),
+RECIPE = recipes(
+    "pendulum_images",
+    {},
+    {"torque": "Nm"},
     sample_time=0.05,
     attribution="generated: noisy images of a simulated pendulum that a torque drives",
     image_shape=(1, SIZE, SIZE),
-)
+    small=(300, 101),
+)["small"]
 
 
 @dataclass(frozen=True)

@@ -15,19 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.sets.generators.recipe import Recipe, generate_at_once
+from mts3.data.sets.generators.recipe import generate_at_once, recipes
 
-RECIPE = Recipe(
-    name="three_scales",
-    episodes=60,
-    rows=1200,
-    obs_names=("y1", "y2"),
-    obs_units=("",) * 2,
-    action_names=("fast_push", "slow_push"),
-    action_units=("",) * 2,
+RECIPE = recipes(
+    "three_scales",
+    {"y1": "", "y2": ""},
+    {"fast_push": "", "slow_push": ""},
     sample_time=1.0,
     attribution="generated: linear-Gaussian system with three time scales",
-)
+    small=(60, 1200),
+)["small"]
 
 SCALES = ("fast", "middle", "slow")
 PERIOD = np.array([6.0, 45.0, 450.0])  # steps for a turn
