@@ -7,7 +7,7 @@ import numpy as np
 from mts3.data.quality.findings import Finding
 from mts3.data.rows.clock import TIME_TOLERANCE, read_clock, usual_step
 from mts3.data.rows.raw import RawDataset, RawTrajectory
-from mts3.data.rows.time_causes import Cause, cause, set_forward
+from mts3.data.rows.sampling import Cause, cause, set_forward
 
 DAY = 86400.0
 # Nothing that is recorded as one system takes so long from row to row, or from the first row to the last.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mts3.data.rows.clock import TIME_TOLERANCE
 from mts3.data.rows.raw import RawTrajectory
-from mts3.data.rows.time_causes import cause, set_forward
+from mts3.data.rows.sampling import cause, set_forward
 from mts3.errors import UserError
 
 # More rows than this, and than this share of all, are not left out without the user's word.

@@ -6,15 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mts3.data.readers.formats import reads
-from mts3.data.readers.result import ReadResult, note_of, refuse_self_described, roles
+from mts3.data.readers.result import ReadResult, incomplete, listed, note_of, refuse_self_described, roles
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
-from mts3.data.readers.tables.lerobot_frames import INFO, frame_times, missing_notes
 from mts3.data.rows.assemble import assemble
+from mts3.data.rows.clock import TIME_TOLERANCE
 from mts3.data.rows.columns import Columns
 from mts3.data.rows.raw import RawTrajectory, RefusedRows
 from mts3.errors import UserError
@@ -22,6 +22,9 @@ from mts3.errors import UserError
 EPISODE, FRAME, STAMP, REWARD = "episode_index", "frame_index", "timestamp", "next.reward"
 STATE, OBSERVATION, ACTION = "observation.state", "observation.", "action"
 PICTURES = ("image", "video")
+# Seconds by which a timestamp may always differ: LeRobot itself allows 1e-4, and rounds to float32.
+LEAST_TOLERANCE = 1e-3
+INFO = "meta/info.json"
 
 
 def _is_one(folder: Path, start: bytes) -> bool:
@@ -179,3 +182,67 @@ def _left_out(features: Mapping[str, Any], used: Sequence[str]) -> tuple[str, ..
     pictures = [name for name, feature in features.items() if _is_picture(feature)]
     others = [name for name in features if name.startswith((OBSERVATION, ACTION)) and name not in (*used, *pictures)]
     return (*note_of("left out, images and videos", pictures), *note_of("not used", others))
+
+
+class FrameTimes(NamedTuple):
+    """`seconds` (R,) of each frame; `note` where timestamps tell another time than frames, else ""."""
+
+    seconds: np.ndarray
+    note: str
+
+
+def frame_times(episodes: np.ndarray, frames: np.ndarray, stamps: np.ndarray | None, fps: float) -> FrameTimes:
+    """When frames were taken: by their number, or by their timestamps in episodes where the two differ.
+
+    Both count from the first frame of the episode. They differ where one timestamp is off by more than a tenth of a
+    frame, a millisecond, and what float32 cannot tell.
+
+    Args:
+        episodes: (R,) in order.
+        frames: (R,) within an episode, in order.
+        stamps: (R,) seconds in the type of the file, or None.
+        fps: Frames a second.
+    """
+    counted = frames / fps
+    if stamps is None or not len(frames):
+        return FrameTimes(counted, "")
+    _, first, which = np.unique(episodes, return_index=True, return_inverse=True)
+    seconds = stamps.astype(np.float64)
+    coarse = np.spacing(np.abs(stamps)).astype(np.float64) if stamps.dtype.kind == "f" else np.zeros(len(stamps))
+    allowed = max(LEAST_TOLERANCE, TIME_TOLERANCE / fps) + coarse + coarse[first][which]
+    off = (seconds - seconds[first][which]) - (counted - counted[first][which])
+    differs = ~(np.abs(off) <= allowed)  # so that NaN differs
+    if not differs.any():
+        return FrameTimes(counted, "")
+    differing = np.unique(which[differs])
+    row = int(np.argmax(differs))
+    by = "missing" if np.isnan(off[row]) else f"by {off[row]:.3g} s"
+    note = (
+        f"timestamp is not frame_index / fps in {len(differing)} of {len(first)} episodes, first at frame "
+        f"{frames[row]:g} of episode_{episodes[row]} ({by}): the timestamps are the times there; if "
+        f"they are wrong, take the feature timestamp out of {INFO}"
+    )
+    return FrameTimes(np.where(np.isin(which, differing), seconds, counted), note)
+
+
+def missing_notes(info: Mapping[str, Any], episodes: np.ndarray, frames: np.ndarray) -> tuple[str, ...]:
+    """A line each about what the set should have and has not: frames, episodes by number, first frames of episodes.
+
+    Args:
+        info: What meta/info.json says.
+        episodes: (R,) in order.
+        frames: (R,) in order.
+    """
+    there, first = np.unique(episodes, return_index=True)
+    notes = incomplete(
+        INFO, ("episodes", len(there), info.get("total_episodes")), ("frames", len(frames), info.get("total_frames"))
+    )
+    # Not the numbers themselves: one may be as large as a file wants.
+    before = np.flatnonzero(np.diff(there, prepend=-1) > 1)
+    if len(before):
+        gaps = [f"episode_{there[i]}" for i in before]
+        notes = (*notes, f"episode_index leaves out episodes before {listed(gaps)}")
+    late = [f"episode_{number}" for number, frame in zip(there, frames[first], strict=True) if frame > 0]
+    if late:
+        notes = (*notes, f"first frames are missing of {listed(late)}: frame_index does not start at 0")
+    return notes

@@ -16,7 +16,7 @@ from mts3.data.readers.result import ReadResult
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.readers.tables.table import Table, read_table
 from mts3.data.readers.values.marks import Writing
-from mts3.data.rows.cells import refuse_long
+from mts3.data.rows.codes import refuse_long
 from mts3.data.rows.columns import ACTION_PREFIXES, OBS_PREFIXES, Columns
 from mts3.errors import UserError
 

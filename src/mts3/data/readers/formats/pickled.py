@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mts3.data.readers.arrays.pickle_bounds import SAFE_WAY, refuse_endless_pickle
 from mts3.data.readers.arrays.presplit import PRESPLIT_KEYS, read_presplit
-from mts3.data.readers.arrays.safe_pickle import ALLOWED, as_array, load_pickle
+from mts3.data.readers.arrays.safe_pickle import ALLOWED, SAFE_WAY, as_array, load_pickle, refuse_endless_pickle
 from mts3.data.readers.formats import reads
 from mts3.data.readers.limits import refuse_oversized
 from mts3.data.readers.result import ReadResult, reason

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mts3.data.rows.cells import MISSING, as_number
-from mts3.data.rows.codes import Codes
+from mts3.data.rows.codes import MISSING, Codes, as_number
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mts3.data.rows.cells import as_number
+from mts3.data.rows.codes import as_number
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mts3.data.readers.values.marks import Marks, Writing, is_written_number, recognised, stripped, words
-from mts3.data.rows.cells import as_number, as_numbers, bare, refuse_long
-from mts3.data.rows.codes import EMPTY, Codes, Counts, notes
+from mts3.data.rows.codes import EMPTY, Codes, Counts, as_number, as_numbers, bare, notes, refuse_long
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 

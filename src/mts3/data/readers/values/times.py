@@ -10,7 +10,7 @@ import numpy as np
 from mts3.data.readers.values.time_numbers import number_times, since_first
 from mts3.data.readers.values.time_text import EXPECTED, NONE, seconds_since_first, text_times
 from mts3.data.readers.values.time_units import stated_unit
-from mts3.data.rows.cells import as_number, as_numbers, cells
+from mts3.data.rows.codes import as_number, as_numbers, cells
 from mts3.data.rows.columns import TIME_UNITS, Columns
 from mts3.data.rows.raw import Times, Written
 from mts3.errors import UserError

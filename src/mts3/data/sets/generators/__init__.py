@@ -9,8 +9,7 @@ from mts3.data.sets.generators.arm_payload import generate_arm_payload
 from mts3.data.sets.generators.bouncing_balls import generate_bouncing_balls
 from mts3.data.sets.generators.pendulum_images import generate_pendulum_images
 from mts3.data.sets.generators.recipe import GENERATED, Generated, Recipe
-from mts3.data.sets.generators.three_scales import generate_three_scales
-from mts3.data.sets.generators.three_scales_optimum import optimal_prediction
+from mts3.data.sets.generators.three_scales import generate_three_scales, optimal_prediction
 from mts3.registry import import_all
 
 import_all(__name__, list(__path__))

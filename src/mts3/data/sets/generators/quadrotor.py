@@ -110,7 +110,7 @@ def simulate(numbers: range, rows: int, seed: int = 0, wind_std: np.ndarray = WI
         state = aircraft.advance(state, command, wind, SAMPLE_TIME, SUBSTEPS)
         if t + 1 < rows:
             wind = keep * wind + np.sqrt(1.0 - keep**2) * wind_std * draws.white[t + 1, 0]
-    return Episodes(*(np.stack(values).transpose(2, 0, 1) for values in zip(*record, strict=True)), draws.mass)
+    return Episodes(*(np.stack(values).transpose(2, 0, 1) for values in zip(*record, strict=True)), mass=draws.mass)
 
 
 make_episodes = generated(
