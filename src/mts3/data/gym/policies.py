@@ -7,7 +7,9 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mts3.data.gym.flattening import Space, nothing
+import numpy as np
+
+from mts3.data.gym.spaces import Space, spaces
 from mts3.errors import UserError, unknown_name
 
 Policy = Callable[[Any], Any]
@@ -28,10 +30,6 @@ def policy_of(policy: str | Policy, space: Space[Any]) -> Policy:
         return lambda obs: nothing(space)
     if ":" not in policy:
         raise unknown_name("policy", policy, ("random", "zero", "MODULE:FUNCTION"))
-    return _imported(policy)
-
-
-def _imported(policy: str) -> Policy:
     module, _, name = policy.partition(":")
     try:
         function = getattr(importlib.import_module(module), name)
@@ -48,6 +46,19 @@ def _imported(policy: str) -> Policy:
             return function(obs)
 
     return act
+
+
+def nothing(space: Space[Any]) -> Any:
+    """A value of the space that does nothing: 0 or the nearest there is, and the first of choices."""
+    if isinstance(space, spaces.Dict):
+        return {key: nothing(part) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(nothing(part) for part in space.spaces)
+    if isinstance(space, spaces.Box):
+        return np.asarray(np.clip(np.zeros(space.shape, space.dtype), space.low, space.high))
+    if isinstance(space, spaces.MultiBinary):
+        return np.zeros(space.shape, space.dtype)
+    return space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else None
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.gym.episodes import EpisodeStore, Facts
+from mts3.data.gym.episodes import EpisodeStore
 from mts3.data.gym.policies import Policy, failing_in_one_line, policy_of
 from mts3.data.gym.spaces import actions_of, observations_of
 from mts3.data.gym.step_time import StepTime
@@ -65,13 +65,10 @@ class RecordTrajectories(gymnasium.Wrapper[Any, Any, Any, Any]):
         if path is not None and path.is_file():
             raise UserError(f"{path} exists already; name another file, or remove it")
         name = "environment" if env.spec is None else env.spec.id
-        facts = Facts(
-            observations=observations_of(env.observation_space, flatten),
-            actions=actions_of(env.action_space, flatten),
-            attribution=f"recorded in {name} of gymnasium {gymnasium.__version__}",
-        )
+        observations, actions = observations_of(env.observation_space, flatten), actions_of(env.action_space, flatten)
+        attribution = f"recorded in {name} of gymnasium {gymnasium.__version__}"
         self._step_time = StepTime(env, sample_time)
-        self._episodes = EpisodeStore(facts, self._step_time, path, name)
+        self._episodes = EpisodeStore(observations, actions, attribution, self._step_time, path, name)
         # Runs when the interpreter ends, too. The recording must not know this object, or it would never be let go.
         weakref.finalize(self, self._episodes.close)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -51,14 +51,15 @@ def read(folder: Path, columns: Columns) -> ReadResult:
     rows = _rows(folder, wanted, STAMP if STAMP in features else None)
     order = np.lexsort((rows[FRAME][:, 0], rows[EPISODE][:, 0]))
     episodes, frames = rows[EPISODE][order, 0].astype(np.int64), rows[FRAME][order, 0]
-    times = frame_times(episodes, frames, rows[STAMP][order, 0] if STAMP in rows else None, fps)
+    stamps = rows[STAMP][order, 0] if STAMP in rows else None
+    stamped, clock = (None, "") if stamps is None else _stamped(episodes, frames, stamps, fps)
     # Frames are counted, not timed: a step that the user gives stands above the file's.
     step = columns.sample_time if columns.sample_time and not columns.resample else 1.0 / fps
     whole = RawTrajectory(
         folder.stem,
         np.concatenate([rows[key][order] for key in obs_keys], axis=1),
         np.concatenate([rows[key][order] for key in action_keys] or [np.empty((len(order), 0))], axis=1),
-        times.seconds if times.note else frames * step,
+        frames * step if stamped is None else stamped,
         rows[REWARD][order, 0] if reward else None,
     )
     names = [_channels(features, keys, rows) for keys in (obs_keys, action_keys)]
@@ -66,13 +67,13 @@ def read(folder: Path, columns: Columns) -> ReadResult:
     try:
         dataset, said = assemble(whole, names[0], names[1], columns, folder, ids)
     except RefusedRows as error:
-        raise (RefusedRows(f"{error}; {times.note}", error.recording, error.notes) if times.note else error) from error
-    if not times.note:  # what fps says is exact
+        raise (RefusedRows(f"{error}; {clock}", error.recording, error.notes) if clock else error) from error
+    if not clock:  # what fps says is exact
         dataset = replace(dataset, sample_time=columns.sample_time or 1.0 / fps)
     understood = roles(obs_keys, action_keys, reward, (f"{FRAME} at {fps:g} a second",), EPISODE)
-    unlike = STAMP in features and STAMP not in rows
-    clocks = [times.note] if times.note else ["timestamp is not compared: not every file has it in seconds"] * unlike
-    notes = (*clocks, *missing_notes(info, episodes, frames), *said)
+    if STAMP in features and stamps is None:
+        clock = "timestamp is not compared: not every file has it in seconds"
+    notes = (*filter(None, [clock]), *_missing_notes(info, episodes, frames), *said)
     return ReadResult(dataset, "LeRobot", understood, (*notes, *_left_out(features, (*obs_keys, *action_keys))))
 
 
@@ -85,23 +86,24 @@ def _rows(folder: Path, names: list[str], stamp: str | None) -> dict[str, np.nda
     parts: list[dict[str, np.ndarray]] = []
     for file in files:
         try:
-            extra = stamp is not None and stamp not in names and stamp in pa.parquet.read_schema(file).names
-            optional = [stamp] if stamp is not None and extra else []
-            table = read_parquet(file, [*names, *optional])
-            part = _numbers(table, names, file)
-            parts.append(part | {name: matrix for name in optional if (matrix := _seconds(table, name)) is not None})
+            extra = [name for name in pa.parquet.read_schema(file).names if name == stamp and name not in names]
+            table = read_parquet(file, [*names, *extra])
+            found = {name: leaves(table[name], name).get(name) for name in table.column_names}
         except (pa.ArrowException, UnicodeDecodeError, KeyError, OSError) as error:
             raise damaged(file, error) from error
-    everywhere = [stamp] if stamp is not None and all(stamp in part for part in parts) else []
-    return {
-        name: _joined([part[name] for part in parts], name, folder) for name in dict.fromkeys([*names, *everywhere])
-    }
-
-
-def _seconds(table: Any, name: str) -> np.ndarray | None:
-    """(R, 1) of a column with a number with a point in each row; whole numbers would count something else."""
-    matrix = leaves(table[name], name).get(name)
-    return matrix if matrix is not None and matrix.shape[1] == 1 and matrix.dtype.kind == "f" else None
+        part = {name: matrix for name, matrix in found.items() if matrix is not None}
+        other = next((name for name in names if name not in part), None)
+        if other is not None:
+            raise UserError(
+                f"column '{other}' of {file} is of type {table[other].type}; expected numbers, or lists of one length"
+            )
+        # Whole numbers would count something else than seconds.
+        for name in part.keys() & extra:
+            if part[name].shape[1] != 1 or part[name].dtype.kind != "f":
+                part.pop(name)
+        parts.append(part)
+    everywhere = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: _joined([part[name] for part in parts], name, folder) for name in everywhere}
 
 
 def _info(folder: Path) -> tuple[Mapping[str, Any], float]:
@@ -142,19 +144,6 @@ def _is_picture(feature: Mapping[str, Any]) -> bool:
     return feature.get("dtype") in PICTURES
 
 
-def _numbers(table: Any, names: Sequence[str], file: Path) -> dict[str, np.ndarray]:
-    """(R, channels) of each column."""
-    found: dict[str, np.ndarray] = {}
-    for name in names:
-        matrix = leaves(table[name], name).get(name)
-        if matrix is None:
-            raise UserError(
-                f"column '{name}' of {file} is of type {table[name].type}; expected numbers, or lists of one length"
-            )
-        found[name] = matrix
-    return found
-
-
 def _joined(blocks: list[np.ndarray], name: str, folder: Path) -> np.ndarray:
     widths = sorted({block.shape[1] for block in blocks if len(block)})
     if len(widths) != 1:
@@ -184,28 +173,13 @@ def _left_out(features: Mapping[str, Any], used: Sequence[str]) -> tuple[str, ..
     return (*note_of("left out, images and videos", pictures), *note_of("not used", others))
 
 
-class FrameTimes(NamedTuple):
-    """`seconds` (R,) of each frame; `note` where timestamps tell another time than frames, else ""."""
-
-    seconds: np.ndarray
-    note: str
-
-
-def frame_times(episodes: np.ndarray, frames: np.ndarray, stamps: np.ndarray | None, fps: float) -> FrameTimes:
-    """When frames were taken: by their number, or by their timestamps in episodes where the two differ.
+def _stamped(episodes: np.ndarray, frames: np.ndarray, stamps: np.ndarray, fps: float) -> tuple[np.ndarray | None, str]:
+    """(R,) seconds, by timestamps in episodes where they differ from frames, and a note; None and "" where none does.
 
     Both count from the first frame of the episode. They differ where one timestamp is off by more than a tenth of a
     frame, a millisecond, and what float32 cannot tell.
-
-    Args:
-        episodes: (R,) in order.
-        frames: (R,) within an episode, in order.
-        stamps: (R,) seconds in the type of the file, or None.
-        fps: Frames a second.
     """
     counted = frames / fps
-    if stamps is None or not len(frames):
-        return FrameTimes(counted, "")
     _, first, which = np.unique(episodes, return_index=True, return_inverse=True)
     seconds = stamps.astype(np.float64)
     coarse = np.spacing(np.abs(stamps)).astype(np.float64) if stamps.dtype.kind == "f" else np.zeros(len(stamps))
@@ -213,7 +187,7 @@ def frame_times(episodes: np.ndarray, frames: np.ndarray, stamps: np.ndarray | N
     off = (seconds - seconds[first][which]) - (counted - counted[first][which])
     differs = ~(np.abs(off) <= allowed)  # so that NaN differs
     if not differs.any():
-        return FrameTimes(counted, "")
+        return None, ""
     differing = np.unique(which[differs])
     row = int(np.argmax(differs))
     by = "missing" if np.isnan(off[row]) else f"by {off[row]:.3g} s"
@@ -222,17 +196,11 @@ def frame_times(episodes: np.ndarray, frames: np.ndarray, stamps: np.ndarray | N
         f"{frames[row]:g} of episode_{episodes[row]} ({by}): the timestamps are the times there; if "
         f"they are wrong, take the feature timestamp out of {INFO}"
     )
-    return FrameTimes(np.where(np.isin(which, differing), seconds, counted), note)
+    return np.where(np.isin(which, differing), seconds, counted), note
 
 
-def missing_notes(info: Mapping[str, Any], episodes: np.ndarray, frames: np.ndarray) -> tuple[str, ...]:
-    """A line each about what the set should have and has not: frames, episodes by number, first frames of episodes.
-
-    Args:
-        info: What meta/info.json says.
-        episodes: (R,) in order.
-        frames: (R,) in order.
-    """
+def _missing_notes(info: Mapping[str, Any], episodes: np.ndarray, frames: np.ndarray) -> tuple[str, ...]:
+    """A line each about what the set should have and has not: frames, episodes by number, first frames of episodes."""
     there, first = np.unique(episodes, return_index=True)
     notes = incomplete(
         INFO, ("episodes", len(there), info.get("total_episodes")), ("frames", len(frames), info.get("total_frames"))
