@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mts3.data.core.stored import LARGE, Rows, StoredArray
-from mts3.data.readers.arrays.hdf5_values import is_mere_dimension, meaning, meanings_notes
-from mts3.data.readers.arrays.sources import HDF5File, HDF5Source
+from mts3.data.readers.arrays.hdf5_values import HDF5File, HDF5Source, is_mere_dimension, meaning, meanings_notes
 from mts3.data.readers.limits import refuse_endless, refuse_oversized
 from mts3.errors import UserError
 

@@ -6,14 +6,16 @@ measured, what is missing for a measurement, and columns for rows.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mts3.data.core.stored import Rows
-from mts3.data.readers.result import note_of
+from mts3.data.readers.result import note_of, readable
 from mts3.data.readers.values.time_units import UNIT_OF
 from mts3.errors import UserError
 
@@ -191,3 +193,43 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     return value.strip() if isinstance(value, str) else ""
+
+
+class HDF5File:
+    """An HDF5 file that is opened when it is first read, once in every process: its handles do not survive a fork."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._opened: tuple[int, Any] | None = None
+
+    def dataset(self, name: str) -> Any:
+        """The dataset of that name."""
+        if self._opened is None or self._opened[0] != os.getpid():
+            import h5py
+
+            self._opened = os.getpid(), h5py.File(self.path, "r")
+        return self._opened[1][name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_opened": None}
+
+
+class HDF5Source:
+    """A dataset of an HDF5 file.
+
+    Args:
+        file: The file.
+        name: Of the dataset, with its groups.
+        shape, dtype: As declared.
+        how: What its numbers mean.
+    """
+
+    def __init__(self, file: HDF5File, name: str, shape: tuple[int, ...], dtype: np.dtype, how: Meaning) -> None:
+        self.file, self.name, self.shape, self.dtype, self.how = file, name, shape, how.dtype(dtype), how
+        self.where = f"'{name}' of {file.path}"
+
+    def read(self, prefix: tuple[int, ...], start: int, stop: int) -> np.ndarray:
+        """array[*prefix, start:stop], as values."""
+        with readable(self.where):
+            stored = self.file.dataset(self.name)[(*prefix, slice(start, stop))]
+        return self.how.values(stored).astype(self.dtype, copy=False)

@@ -128,7 +128,7 @@ def _info(folder: Path) -> tuple[Mapping[str, Any], float]:
 
 def _wanted(features: Mapping[str, Any], columns: Columns, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Features of observations and of actions."""
-    refuse_self_described(columns, where)
+    refuse_self_described(columns, where, timed=True)
     numeric = [name for name, feature in features.items() if not _is_picture(feature)]
     obs = columns.obs or tuple(name for name in numeric if name == STATE)
     obs = obs or tuple(name for name in numeric if name.startswith(OBSERVATION))
