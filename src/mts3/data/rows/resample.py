@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from mts3.data.rows.clock import read_clock, tick
 from mts3.data.rows.raw import RawTrajectory
-from mts3.data.rows.row_account import Account
 from mts3.data.rows.sampling import ordered_times
 from mts3.errors import UserError
 
@@ -24,6 +24,47 @@ MAX_GAP_STEPS = 10
 MOST_POINTS_PER_ROW = 100
 # Rows agree on a phase of the grid if their mean direction on the circle of one step is longer than this.
 LEAST_AGREEMENT = 0.5
+
+
+class Account(NamedTuple):
+    """What became of the rows.
+
+    Attributes:
+        rows, points: Rows of the file, and grid points made of them.
+        merged: Rows that lie in one step with another one.
+        dropped: Of these, rows with an observation that another one took the place of.
+        filled: Grid points at which no row lies.
+        cuts: Silences at which a trajectory was split.
+        alone: Rows that are left out because they stand alone between two silences.
+        unknown: Rows that are left out because no action is known before them.
+    """
+
+    rows: int = 0
+    points: int = 0
+    merged: int = 0
+    dropped: int = 0
+    filled: int = 0
+    cuts: int = 0
+    alone: int = 0
+    unknown: int = 0
+
+    def plus(self, other: Account) -> Account:
+        """Both together."""
+        return Account(*map(sum, zip(self, other, strict=True)))
+
+    def words(self) -> str:
+        """In one line."""
+        parts = [
+            f"{self.rows} rows in, {self.points} out",
+            f"{self.merged} merged with another row in the same step",
+            f"{self.filled} step{'s' * (self.filled != 1)} filled with NaN",
+            f"{self.cuts} cut{'s' * (self.cuts != 1)} at silences",
+        ]
+        if self.alone:
+            parts.append(f"{self.alone} left out that stand alone between silences")
+        if self.unknown:
+            parts.append(f"{self.unknown} left out before every action is known")
+        return ", ".join(parts)
 
 
 def resample(
