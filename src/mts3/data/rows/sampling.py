@@ -33,7 +33,7 @@ def common_step(raw: Sequence[RawTrajectory], path: Path) -> float:
         UserError: for times that are missing or do not increase regularly, or trajectories of different rates.
     """
     shown = tick(raw)
-    steps = [regular_step(trajectory, path, shown) for trajectory in raw]
+    steps = [_regular_step(trajectory, path, shown) for trajectory in raw]
     median = float(np.median(steps))
     if not np.allclose(steps, median, rtol=TIME_TOLERANCE, atol=0.0):
         raise UserError(
@@ -59,18 +59,8 @@ def agreed_step(given: float, measured: float, path: Path) -> tuple[str, ...]:
     return () if close else (f"sample_time={given:g} is taken as given; the times are {measured:g} s apart",)
 
 
-def regular_step(trajectory: RawTrajectory, path: Path, shown: float = 0.0) -> float:
-    """The step between the times of a trajectory, in seconds.
-
-    Args:
-        trajectory: With times.
-        path: For errors.
-        shown: The smallest step that the clock can show, as `tick` finds it.
-
-    Raises:
-        UserError: if a time is missing, does not increase, or if a step differs from the median by more than 10 % and
-            by more than the clock can show.
-    """
+def _regular_step(trajectory: RawTrajectory, path: Path, shown: float) -> float:
+    """Seconds from row to row of one of them, if no step differs from the median by more than 10 % and `shown`."""
     times = ordered_times(trajectory)
     steps = np.diff(times)
     where = f"trajectory '{trajectory.name}' of {path}"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mts3.data.core.stored import Rows
 from mts3.data.readers.arrays.episodes import Episode, left_out_notes, read_episodes
 from mts3.data.readers.arrays.hdf5_checks import child, is_number, leaves, read_all
-from mts3.data.readers.arrays.minari_spaces import Description, Parts, described, plain_name
+from mts3.data.readers.arrays.minari_spaces import Description, described, plain_name
 from mts3.data.readers.result import ReadResult, note_of
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
@@ -25,16 +25,6 @@ ACTIONS, REWARDS = "actions", "rewards"
 KNOWN = (ACTIONS, REWARDS, "terminations", "truncations", "dones")
 # (steps, height, width, colours): a picture, not a list of channels.
 PICTURE_AXES = 4
-
-
-@dataclass
-class _Group:
-    """Datasets of an episode by their paths in the file, each with the name it has here."""
-
-    name: str
-    obs: dict[str, str] = field(default_factory=dict)
-    actions: dict[str, str] = field(default_factory=dict)
-    reward: str | None = None
 
 
 def is_minari(file: Any) -> bool:
@@ -96,13 +86,12 @@ def _episodes(
         said: What is known of the parts.
     """
     names = sorted(filter(pattern.fullmatch, root), key=lambda name: int(name.rpartition("_")[2]))
-    groups: list[_Group] = []
+    groups: list[tuple[str, dict[str, str], dict[str, str], str | None]] = []
     wanted: dict[str, Any] = {}
     left_out: dict[str, None] = {}
     for name in names:
-        own, group = _Group(name), child(root, name, path)
-        groups.append(own)
-        for (part, whole), parts, into in ((obs, said.obs, own.obs), ((ACTIONS, "action"), said.actions, own.actions)):
+        own, group, reward = ({}, {}), child(root, name, path), None
+        for (part, whole), parts, into in zip((obs, (ACTIONS, "action")), (said.obs, said.actions), own, strict=True):
             for stored, dataset in leaves(group, part, path).items():
                 plain = plain_name(stored, part, whole)
                 if not is_number(dataset) or dataset.ndim >= PICTURE_AXES or plain in parts.images:
@@ -111,30 +100,22 @@ def _episodes(
                     wanted[dataset.name] = dataset
                     into[dataset.name] = plain
         if REWARDS in group:
-            reward = child(group, REWARDS, path)
-            wanted[reward.name], own.reward = reward, reward.name
+            dataset = child(group, REWARDS, path)
+            reward, wanted[dataset.name] = dataset.name, dataset
+        groups.append((name, *own, reward))
     others = [name for name in root[names[0]] if name not in (obs[0], *KNOWN)]
-    left = left_out_notes(path, [own.obs for own in groups], left_out, others)
+    left = left_out_notes(path, [own for _, own, *_ in groups], left_out, others)
     arrays, notes = read_all(wanted, path)
 
     def episodes() -> Iterator[Episode]:
-        for own in groups:
-            where = f"episode '{own.name}' of {path}"
-            yield Episode(
-                own.name,
-                _blocks(own.obs, arrays, said.obs, where),
-                _blocks(own.actions, arrays, said.actions, where),
-                None if own.reward is None else arrays[own.reward],
-            )
+        for name, *own, reward in groups:
+            blocks: tuple[dict[str, Rows], dict[str, Rows]] = {}, {}
+            for datasets, parts, into in zip(own, (said.obs, said.actions), blocks, strict=True):
+                for stored, plain in datasets.items():
+                    into |= parts.blocks(plain, arrays[stored], f"episode '{name}' of {path}")
+            yield Episode(name, *blocks, None if reward is None else arrays[reward])
 
     return episodes(), (*notes, *left)
-
-
-def _blocks(names: Mapping[str, str], arrays: Mapping[str, Rows], parts: Parts, where: str) -> dict[str, Rows]:
-    blocks: dict[str, Rows] = {}
-    for stored, plain in names.items():
-        blocks |= parts.blocks(plain, arrays[stored], where)
-    return blocks
 
 
 def _control_rate(demos: Any) -> float | None:

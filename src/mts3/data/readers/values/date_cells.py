@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -53,14 +54,8 @@ class UnknownZone(ValueError):
     """A name that stands for no zone, or for several."""
 
 
-def parsed(
-    text: str, dates: dict[str, tuple[tuple[int, int, int], str]], zones: dict[str, float | None]
-) -> Cell | None:
-    """The parts of one cell, or None where it is neither a date nor a time of day.
-
-    Args:
-        text: Without blanks around it.
-        dates, zones: What is known from cells before; a day has many rows.
+def parsed(text: str) -> Cell | None:
+    """The parts of one cell, without blanks around it, or None where it is neither a date nor a time of day.
 
     Raises:
         UnknownZone: with the name.
@@ -69,10 +64,7 @@ def parsed(
     date, form, end = (0, 0, 0), "", 0
     if found is not None:
         end = found.end()
-        known = dates.get(text[:end])
-        if known is None:
-            known = dates[text[:end]] = _fields(found)
-        date, form = known
+        date, form = _fields(found[0])
         if not form:
             return None
         if end == len(text):
@@ -88,14 +80,15 @@ def parsed(
     rest = text[clock.end() :]
     if not rest:
         return Cell(date, form, seconds, True, None)
-    if rest not in zones:
-        zones[rest] = _offset(rest)
-    offset = zones[rest]
+    offset = _offset(rest)
     return None if offset is None else Cell(date, form, seconds, True, offset)
 
 
-def _fields(found: re.Match[str]) -> tuple[tuple[int, int, int], str]:
+@functools.lru_cache(1024)  # a day has many rows
+def _fields(date: str) -> tuple[tuple[int, int, int], str]:
     """The three fields, and their form; "" for a month that is none."""
+    found = DATE.match(date)
+    assert found is not None  # as in the cell
     part = found.groupdict()
     if part["sep"]:
         sep, a, b, c = part["sep"], part["a"], part["b"], part["c"]
@@ -152,6 +145,7 @@ def _seconds(found: re.Match[str], dated: bool) -> float | None:
     return h * 3600 + m * 60 + s + (float(f"0.{fraction}") if fraction else 0.0)
 
 
+@functools.lru_cache(1024)
 def _offset(text: str) -> float | None:
     """Seconds before UTC; None for what is no zone."""
     found = OFFSET.fullmatch(text)

@@ -117,12 +117,10 @@ def seconds_since_first(stamps: np.ndarray) -> np.ndarray:
 
 def _cells(column: _Column) -> list[Cell | None] | int:
     """The parts of each cell, None where it is missing; or the first row that is no date."""
-    dates: dict[str, tuple[tuple[int, int, int], str]] = {}
-    zones: dict[str, float | None] = {}
     cells: list[Cell | None] = []
     for row, text in enumerate(column.text):
         try:
-            cell = None if text == NONE else parsed(text, dates, zones)
+            cell = None if text == NONE else parsed(text)
         except UnknownZone as error:
             raise column.bad(
                 row,
