@@ -94,7 +94,7 @@ def fit_normalizer(
         trajectories: The training part.
         obs_names, action_names: For the report and for errors; () numbers the channels.
         image_shape: If observations are images: one mean and one standard deviation over all their pixels. Of its own
-            a pixel that is hardly ever lit would be blown up to the spread of those in the middle of things.
+            a pixel that is hardly ever lit would be blown up to the size of those in the middle of things.
 
     Returns: The normalizer, and the names of the constant channels as "obs 'x'" or "action 'u'".
 

@@ -61,7 +61,7 @@ class EpisodeStore:
         self.episodes = [*self._begun, Episode(self.observations.row(obs))]
 
     def action(self, action: Any) -> np.ndarray:
-        """(A,) the row of an action about to be taken. Until `add` the episode counts as over: it has no holes.
+        """(A,) the row of the action of the next step. Until `add` the episode counts as over: it has no holes.
 
         Raises:
             UserError: where no episode runs, or for an action that does not fit.
@@ -75,7 +75,7 @@ class EpisodeStore:
         return row
 
     def add(self, action: np.ndarray, reward: Any, obs: Any, over: bool, took: float) -> None:
-        """A step was taken; how much time it `took` is for `StepTime.count`.
+        """A step was made; how much time it `took` is for `StepTime.count`.
 
         Raises:
             UserError: for an observation or a reward that cannot be kept; the steps before it are.

@@ -97,7 +97,7 @@ class Actions:
 
 
 def observations_of(space: Space[Any], flatten: bool = False) -> Observations:
-    """The channels of an observation space; `flatten` lays out flat what could not be taken as it is.
+    """The channels of an observation space; `flatten` lays out flat what cannot be recorded as it is.
 
     Raises:
         UserError: for a space that is refused, with what to do.

@@ -50,7 +50,7 @@ class StepTime:
         self._clock, self._steps = find_clock(env), _step_counter(env)
 
     def now(self) -> float:
-        """Seconds of the simulator's clock, or else steps inside, or NaN where neither is told."""
+        """Seconds of the simulator's clock, or else steps inside, or NaN where neither is known."""
         return self._steps() if self._clock is None else self._clock()
 
     def count(self, took: float, over: bool) -> None:

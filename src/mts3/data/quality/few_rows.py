@@ -14,7 +14,7 @@ from mts3.data.core.trajectory import Trajectory
 # The hundredth of the rows farthest out, or those of the largest or the smallest value, make the variance where the
 # standard deviation without them is this many times smaller: 99 % of the variance. Rain and other bursts stay below.
 FEW, RATIO = 0.01, 10.0
-# Rows of a channel that are looked at, evenly taken: a share shows in them as well.
+# Rows of a channel that are looked at, evenly spaced: a share shows in them as well.
 MOST_ROWS = 200_000
 
 

@@ -23,7 +23,7 @@ class ReadResult:
     Attributes:
         dataset: What the file holds.
         format: As in "CSV with semicolons".
-        roles: What was taken as what, as in "observations x, y; actions u; time stamp".
+        roles: Which parts were read as what, as in "observations x, y; actions u; time stamp".
         notes: What else the user should know, one line each: what was left out, and why.
     """
 
@@ -40,7 +40,7 @@ def roles(
     time: Sequence[str] = (),
     trajectory: str | None = None,
 ) -> str:
-    """One line that says which parts of a file were taken as what."""
+    """One line that says which parts of a file were read as what."""
     parts = [f"observations {listed(obs)}", f"actions {listed(actions)}" if actions else "no actions"]
     for what, name in (("reward", reward), ("time", " and ".join(time)), ("trajectories by", trajectory)):
         if name:

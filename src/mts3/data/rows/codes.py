@@ -125,7 +125,7 @@ def leave_out(codes: Codes, rows: Rows, names: Sequence[str]) -> tuple[Rows, Cou
 
 
 def notes(counts: Counts) -> tuple[str, ...]:
-    """One line that says what was taken as missing; none where nothing was."""
+    """One line that says what was read as missing; none where nothing was."""
     said = []
     for code in dict.fromkeys(code for code, _ in counts):
         where = [name for other, name in counts if other == code]

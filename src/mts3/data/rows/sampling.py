@@ -44,7 +44,7 @@ def common_step(raw: Sequence[RawTrajectory], path: Path) -> float:
 
 
 def agreed_step(given: float, measured: float, path: Path) -> tuple[str, ...]:
-    """What to say where a `given` step is taken though the clock shows another one, a little off.
+    """What to say where a `given` step is used though the clock shows another one, a little off.
 
     Raises:
         UserError: where they are far from each other.

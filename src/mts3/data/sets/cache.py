@@ -105,7 +105,7 @@ class Cached:
 
     def _make(self) -> Dataset:
         try:
-            self._pieces.mkdir(parents=True, exist_ok=True)  # before any work: a folder that refuses it is told at once
+            self._pieces.mkdir(parents=True, exist_ok=True)  # before any work: a folder that refuses it is said at once
         except OSError as error:
             raise UserError(
                 f"cannot write {self._pieces.parent}: {error.strerror}; name another folder in the environment "

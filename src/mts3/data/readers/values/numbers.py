@@ -25,7 +25,7 @@ class Numbers:
         values: (R,) float64 by name; NaN for empty cells and words for missing.
         times: (R,) by name; text with numbers as Python writes them, and dates as they are.
         decimals, thousands: The signs that were met as such.
-        counts: Words taken as missing.
+        counts: Words for missing, how often each.
         pairs: A line for each column of two words.
     """
 

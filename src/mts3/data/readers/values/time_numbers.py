@@ -1,4 +1,4 @@
-"""Times that are numbers -> seconds: what they count in is said, or told by how large they are and how far apart."""
+"""Times that are numbers -> seconds: what they count in is stated, or recognised by their size and steps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INTERVALS = (60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_
 SHORTEST = 1e-3
 # Minutes by which a clock that jitters may leave whole ones; steps of 1000, 2000 or 1024 are further away.
 NEAR_MINUTES = 0.05
-# What a note holds where numbers were taken for seconds and are no likely ones; `check` looks for it.
+# What a note holds where numbers count as seconds and are no likely ones; `check` looks for it.
 UNLIKELY = "taken for seconds, though as large or as far apart as days or milliseconds would be (time_unit=d, ms, ..)"
 ADVICE = "say what it counts in with time_unit=s, ms, us, ns, min, h or d (mts3 train: data.columns.time_unit=ms)"
 
@@ -80,8 +80,8 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
     # Rows that are a thousand seconds apart or more are whole minutes apart; thousands of something else are not.
     odd = whole and _step(known) >= 1000 and _step(known) % 60 != 0
     daily = _as_large_as_days(known) and _step(known) == 1
-    taken = UNLIKELY if odd or daily else "taken for seconds (time_unit=ms, h, .. says otherwise)"
-    words = f"{title}: {taken}" if doubtful else ""
+    counted_as = UNLIKELY if odd or daily else "taken for seconds (time_unit=ms, h, .. says otherwise)"
+    words = f"{title}: {counted_as}" if doubtful else ""
     return Times(*_counted(values, 1.0, words, known))
 
 

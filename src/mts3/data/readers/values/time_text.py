@@ -1,6 +1,6 @@
 """A column of dates or times of day as text -> seconds. Cells are written alike; the first that is not is named.
 
-Which field is the day is told by the whole column: 13/05/2024 in any row tells it for all.
+Which field is the day is decided by the whole column: 13/05/2024 in any row decides it for all.
 """
 
 from __future__ import annotations

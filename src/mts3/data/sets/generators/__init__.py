@@ -13,7 +13,7 @@ from mts3.data.sets.generators.three_scales import generate_three_scales, optima
 from mts3.registry import import_all
 
 import_all(__name__, list(__path__))
-for name in sorted(GENERATED):  # users are told them in this order
+for name in sorted(GENERATED):  # messages list them in this order
     GENERATED[name] = GENERATED.pop(name)
 
 __all__ = [

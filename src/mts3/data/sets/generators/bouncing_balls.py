@@ -1,4 +1,4 @@
-"""Video of balls that bounce off the walls and off each other: a system without actions, seen as images."""
+"""Video of balls that bounce off the walls and off each other: a system without actions, observed as images."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from mts3.data.sets.generators.recipe import generated, recipes
 
 OBSERVED = np.r_[0:9, 18:39]  # of 59
 TASKS_DONE = 4  # in an episode
-POSTURE_SPREAD = 0.1  # rad, each way, of the arm's joints at the start
+POSTURE_RANGE = 0.1  # rad, each way, of the arm's joints at the start
 ACTION_NOISE = 0.03  # standard deviation
 
 ARM = (*(f"joint_{i}" for i in range(1, 8)), "right_finger", "left_finger")
@@ -80,7 +80,7 @@ make_episodes = generated(
 def _demonstrate(environment: Any, start: np.ndarray, rows: int, rng: np.random.Generator) -> Demonstration:
     """One of them."""
     planned = _draw_tasks(rng)
-    posture = start[:7] + rng.uniform(-POSTURE_SPREAD, POSTURE_SPREAD, 7)
+    posture = start[:7] + rng.uniform(-POSTURE_RANGE, POSTURE_RANGE, 7)
     environment.robot_env.init_qpos = np.append(np.clip(posture, *environment.model.jnt_range[:7].T), start[7:])
     demonstrator = Demonstrator(environment, rng)
     script = demonstrator.actions(planned)

@@ -21,8 +21,8 @@ KETTLE_HEADING, KETTLE_STEERING, KETTLE_SIDE = -0.1, 1.5, 0.35  # rad, and share
 
 # What differs between demonstrations, uniform.
 PACE = (0.75, 1.1)
-OFFSET_SPREAD = 0.01  # m, each way
-PARK_SPREAD, TILT_SPREAD = 0.1, 0.05  # rad, each way
+OFFSET_RANGE = 0.01  # m, each way
+PARK_RANGE, TILT_RANGE = 0.1, 0.05  # rad, each way
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Demonstrator:
 
     def _do(self, name: str, task: Task) -> Iterator[np.ndarray]:
         """Approach, touch, grasp, move, leave."""
-        tilt = task.tilt + self._rng.uniform(-TILT_SPREAD, TILT_SPREAD)
+        tilt = task.tilt + self._rng.uniform(-TILT_RANGE, TILT_RANGE)
         before, at = self._beside(task, task.before), self._beside(task, task.at)
         yield from self._go(before, SPEED, task.open_hand, tilt)
         yield from self._go(at, MOVING_SPEED, task.open_hand, tilt)
@@ -122,13 +122,13 @@ class Demonstrator:
 
     def _park(self, near: float) -> Iterator[np.ndarray]:
         """Until every joint is `near` a posture about the parked one; 0.0 is never near enough."""
-        posture = PARKED + self._rng.uniform(-PARK_SPREAD, PARK_SPREAD, 7)
+        posture = PARKED + self._rng.uniform(-PARK_RANGE, PARK_RANGE, 7)
         while self._gripper.posture_error(posture) > near:
             yield self._gripper.posture_action(posture, open_hand=True)
 
     def _beside(self, task: Task, offset: tuple[float, float, float]) -> Callable[[], np.ndarray]:
         """Somewhere about an offset from the task's site, wherever that is by then."""
-        shift = offset + self._rng.uniform(-OFFSET_SPREAD, OFFSET_SPREAD, 3)
+        shift = offset + self._rng.uniform(-OFFSET_RANGE, OFFSET_RANGE, 3)
         return lambda: self._data.site(task.site).xpos + shift
 
     def _moved(self, task: Task) -> float:

@@ -159,7 +159,7 @@ def _acceleration(angle: np.ndarray, torque: np.ndarray) -> np.ndarray:
 
 
 def _torque(episodes: int, rows: int, rng: np.random.Generator) -> np.ndarray:
-    """(N, T) Nm: an Ornstein-Uhlenbeck process with a spread of 2 Nm that forgets in half a second."""
+    """(N, T) Nm: an Ornstein-Uhlenbeck process of standard deviation 2 Nm that forgets in half a second."""
     keep = np.exp(-RECIPE.sample_time / 0.5)
     torque = np.empty((episodes, rows))
     torque[:, 0] = 2.0 * rng.standard_normal(episodes)

@@ -3,9 +3,9 @@
     z' = A z + B a + N(0, Q),      a' = F a + N(0, 1 - F^2),      y = C z + N(0, R).
 
 Each scale is a rotation that dies out: two numbers in z. The fast one is pushed by the first action, which is white;
-the others by the second, which wanders. Both channels of y mix the scales, so that none is seen alone. Every action has
-variance 1 and every scale the same variance, of which a fixed share comes from its action; the rest is noise, which no
-prediction knows ahead. Episodes start in the stationary distribution: every row is like every other.
+the others by the second, which wanders. Both channels of y mix the scales, so that none is observed alone. Every action
+has variance 1 and every scale the same variance, of which a fixed share comes from its action; the rest is noise, which
+no prediction knows ahead. Episodes start in the stationary distribution: every row is like every other.
 
 The best anyone can predict it is the Kalman filter that knows the system, in float64.
 """
