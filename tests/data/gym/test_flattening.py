@@ -9,7 +9,7 @@ gymnasium = pytest.importorskip("gymnasium")
 
 from gymnasium import spaces
 
-from mts3.data.gym.policies import nothing
+from mts3.data.gym.recorder import nothing
 from mts3.data.gym.spaces import actions_of, channel_names, observations_of
 from mts3.errors import UserError
 

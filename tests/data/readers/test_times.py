@@ -7,7 +7,7 @@ import pytest
 
 from mts3.data import load_dataset
 from mts3.data.readers.checking import check_file
-from mts3.data.readers.values.time_units import stated_unit
+from mts3.data.readers.values.time_numbers import stated_unit
 from mts3.data.readers.values.times import seconds
 from mts3.data.rows.columns import TIME_UNITS, Columns
 from mts3.data.sets.load import load_with_notes

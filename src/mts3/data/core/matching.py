@@ -95,9 +95,7 @@ def join(datasets: list[Dataset], name: str) -> Dataset:
     """
     first = datasets[0]
     for other in datasets[1:]:
-        if sorted(other.obs_names) != sorted(first.obs_names) or sorted(other.action_names) != sorted(
-            first.action_names
-        ):
+        if any(sorted(getattr(other, kind)) != sorted(getattr(first, kind)) for kind in ("obs_names", "action_names")):
             raise UserError(
                 f"'{first.name}' has the channels {', '.join(first.obs_names + first.action_names)} and '{other.name}' "
                 f"{', '.join(other.obs_names + other.action_names)}: give files with the same columns"

@@ -11,7 +11,7 @@ from mts3.data.core.resolution import FEW, FLICKER
 from mts3.data.core.trajectory import Dataset
 from mts3.data.quality.action_flaws import action_flaws
 from mts3.data.quality.channel_flaws import channel_flaws, gaps, spans_of
-from mts3.data.quality.code_flaws import codes_of
+from mts3.data.quality.few_rows import codes_of
 from mts3.data.quality.findings import KINDS, Finding
 from mts3.data.rows.clock import TIME_TOLERANCE, read_clock, tick, usual_step
 from mts3.data.rows.codes import written

@@ -16,7 +16,7 @@ import numpy as np
 
 from mts3.data.core.stored import Rows
 from mts3.data.readers.result import note_of, readable
-from mts3.data.readers.values.time_units import UNIT_OF
+from mts3.data.readers.values.time_numbers import UNIT_OF
 from mts3.errors import UserError
 
 # What NetCDF fills in where nothing was written and the file names no other value; bytes have none.
@@ -137,7 +137,7 @@ def meanings_notes(meanings: Mapping[str, Meaning], arrays: Mapping[str, Rows]) 
 
 def unit(dataset: Any) -> str:
     """The unit of its values, "" where it says none."""
-    text = _text(dataset.attrs.get("units")) if len(dataset.attrs) else ""
+    text = _attribute(dataset, "units")
     return text if len(text) <= LONGEST_UNIT and " since " not in text else ""
 
 
@@ -147,8 +147,7 @@ def time_unit(dataset: Any, what: str) -> str | None:
     Raises:
         UserError: for units of no fixed length.
     """
-    text = _text(dataset.attrs.get("units")) if len(dataset.attrs) else ""
-    word, since, _ = text.partition(" since ")
+    word, since, _ = _attribute(dataset, "units").partition(" since ")
     name = UNIT_OF.get(word.strip().lower())
     if name is None and since:
         raise UserError(f"{what} counts in '{word}', which are no seconds; {XARRAY}")
@@ -157,7 +156,11 @@ def time_unit(dataset: Any, what: str) -> str | None:
 
 def is_mere_dimension(dataset: Any) -> bool:
     """Whether NetCDF wrote it for the length of an axis alone."""
-    return len(dataset.attrs) > 0 and _text(dataset.attrs.get("NAME")).startswith("This is a netCDF dimension but not")
+    return _attribute(dataset, "NAME").startswith("This is a netCDF dimension but not")
+
+
+def _attribute(dataset: Any, name: str) -> str:
+    return _text(dataset.attrs.get(name)) if len(dataset.attrs) else ""
 
 
 def _range(attributes: Mapping[str, Any], dataset: Any, what: str, packed: bool) -> tuple[float | None, float | None]:

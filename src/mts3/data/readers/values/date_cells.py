@@ -1,4 +1,7 @@
-"""One cell of text with a date, a time of day or both -> its parts. What they mean is up to the whole column."""
+"""One cell of text with a date, a time of day or both -> its parts. What they mean is up to the whole column.
+
+And numbers that are written as dates, which their digits tell.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,10 @@ CLOCK = re.compile(
 )
 # "+02:00", and what Java adds in brackets.
 OFFSET = re.compile(r"(?:utc|gmt)?\s*([+-])(\d\d):?(\d\d)?(?:\[[\w/+-]+\])?", re.IGNORECASE)
+
+# 20240131, 202401311259 and 20240131125900 by their number of digits.
+CALENDAR = {8: "YYYYMMDD", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS"}
+YEARS = 1900, 2100
 
 
 class Cell(NamedTuple):
@@ -128,6 +135,29 @@ def calendar_days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> tuple
     days = months.astype("datetime64[D]") + (day - 1)
     sound = (month >= 1) & (month <= 12) & (day >= 1) & (days.astype("datetime64[M]") == months)
     return days.astype(np.int64), sound
+
+
+def calendar_seconds(values: np.ndarray) -> np.ndarray | None:
+    """(R,) seconds since 1970 of numbers that are written as dates, each of them one; else None."""
+    known = np.isfinite(values)
+    rows = values[known]
+    whole = np.floor(rows).astype(np.int64) if np.abs(rows).max() < 1e15 else np.zeros(1, np.int64)
+    digits = {len(str(int(whole.min()))), len(str(int(whole.max())))}
+    if len(digits) > 1 or whole.min() < 0 or not digits <= CALENDAR.keys():
+        return None
+    length = digits.pop()
+    second, fraction = (whole % 100 if length == 14 else 0 * whole), rows - whole
+    rest = whole // 100 if length == 14 else whole
+    minute, hour = (rest % 100, rest // 100 % 100) if length > 8 else (0 * rest, 0 * rest)
+    rest = rest // 10_000 if length > 8 else rest
+    day, month, year = rest % 100, rest // 100 % 100, rest // 10_000
+    days, sound = calendar_days(year, month, day)
+    sound &= (YEARS[0] <= year) & (year < YEARS[1]) & (hour <= 24) & (minute < 60) & (second <= 60)
+    if not sound.all() or (length < 14 and fraction.any()):
+        return None
+    out = np.full(len(values), np.nan)
+    out[known] = days * 86400.0 + hour * 3600 + minute * 60 + second + fraction
+    return out
 
 
 def _seconds(found: re.Match[str], dated: bool) -> float | None:

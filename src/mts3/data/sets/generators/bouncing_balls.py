@@ -117,16 +117,11 @@ def _apart(episodes: int, balls: int, radius: float, rng: np.random.Generator) -
     """(N, K, 2) positions inside the walls where no two balls touch."""
     position = rng.uniform(radius, 1.0 - radius, (episodes, balls, 2))
     while True:
-        touching = _touching(position, 2.0 * radius).any((1, 2))
+        apart = np.linalg.norm(position[:, :, None] - position[:, None], axis=-1)
+        touching = np.triu(apart < 2.0 * radius, k=1).any((1, 2))
         if not touching.any():
             return position
         position[touching] = rng.uniform(radius, 1.0 - radius, (int(touching.sum()), balls, 2))
-
-
-def _touching(position: np.ndarray, distance: float) -> np.ndarray:
-    """(N, K, K) True for pairs closer than `distance`, each pair once."""
-    apart = np.linalg.norm(position[:, :, None] - position[:, None], axis=-1)
-    return np.triu(apart < distance, k=1)
 
 
 def _off_the_walls(position: np.ndarray, velocity: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:

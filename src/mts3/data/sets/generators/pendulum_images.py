@@ -96,7 +96,8 @@ def simulate_pendulum(
 
 def draw(angle: np.ndarray) -> np.ndarray:
     """(T, SIZE * SIZE) float32 images of a rod with a bob, white on black, with soft edges."""
-    x, y = _pixels()
+    centre = ((np.arange(SIZE) + 0.5) / SIZE * 2.0 - 1.0).astype(np.float32)
+    x, y = np.tile(centre, SIZE), np.repeat(centre, SIZE)  # of the pixels, in [-1, 1]
     tip = np.stack((np.sin(angle), np.cos(angle)), -1)[..., None].astype(np.float32)  # y points down, as rows do
     along = np.clip(tip[..., 0, :] * x + tip[..., 1, :] * y, 0.0, 0.7)
     rod = np.hypot(x - along * tip[..., 0, :], y - along * tip[..., 1, :])
@@ -166,13 +167,6 @@ def _torque(episodes: int, rows: int, rng: np.random.Generator) -> np.ndarray:
     for t in range(1, rows):
         torque[:, t] = keep * torque[:, t - 1] + 2.0 * np.sqrt(1.0 - keep**2) * rng.standard_normal(episodes)
     return torque
-
-
-def _pixels() -> tuple[np.ndarray, np.ndarray]:
-    """x and y (SIZE * SIZE) of the centres of the pixels, in [-1, 1]."""
-    centre = ((np.arange(SIZE) + 0.5) / SIZE * 2.0 - 1.0).astype(np.float32)
-    y, x = np.meshgrid(centre, centre, indexing="ij")
-    return x.ravel(), y.ravel()
 
 
 generate_at_once(RECIPE, generate_pendulum_images)
