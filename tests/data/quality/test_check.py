@@ -10,7 +10,7 @@ from mts3.data.quality.channel_flaws import channel_flaws, gaps
 from mts3.data.quality.check import check_dataset, find_flaws
 from mts3.data.quality.findings import KINDS
 from mts3.data.quality.repair import mask_with_notes
-from mts3.data.readers.checking import check_file
+from mts3.data.readers import check_file
 from mts3.data.rows.raw import RawDataset, RawTrajectory, Written
 from mts3.data.sets.load import load_with_notes
 from mts3.data.sets.pam import _find

@@ -1,4 +1,4 @@
-"""A user's files -> data sets, or one file in our format.
+"""A user's files -> data sets, or one file in our format, or what is wrong with them.
 
 Contents tell the format; the ending is asked where they do not, as in a damaged file.
 """
@@ -13,12 +13,16 @@ from typing import Any
 from mts3.data.core.matching import join
 from mts3.data.core.native import save_dataset
 from mts3.data.core.trajectory import Dataset
+from mts3.data.quality.check import WINDOW_LEN, Checked, check_dataset, find_flaws, in_order
+from mts3.data.quality.findings import Finding
 from mts3.data.quality.repair import mask_with_notes, without_codes
 from mts3.data.readers.formats import ENDINGS, FORMATS, Format, Reader, endings
 from mts3.data.readers.other_formats import MISTAKEN, conversion, refuse_contents, refuse_folder, refuse_sign
 from mts3.data.readers.result import ReadResult
+from mts3.data.readers.values.time_numbers import UNLIKELY
 from mts3.data.rows.codes import Codes, notes
 from mts3.data.rows.columns import Columns
+from mts3.data.rows.raw import RefusedRows
 from mts3.errors import UserError
 
 
@@ -77,6 +81,32 @@ def import_with_notes(
     return dataset, [
         f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {line}" for line, names in said.items()
     ]
+
+
+def check_file(
+    path: str | Path, columns: Mapping[str, Any] | Columns | None = None, window_len: int = WINDOW_LEN
+) -> Checked:
+    """The flaws of a file, also of one that is refused for its rows.
+
+    Args:
+        path, columns: As in `load_dataset`; with repairs, what they leave is looked at.
+        window_len: Steps per window the model will have; shorter trajectories than two and one row are found.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    try:
+        result = read_with_notes(path, Columns.parse(columns))
+    except RefusedRows as error:
+        if error.recording is None:
+            raise
+        return Checked(error.recording, find_flaws(error.recording, window_len), str(error), error.notes)
+    checked = check_dataset(result.dataset, window_len)
+    unlikely = next((note for note in result.notes if UNLIKELY in note), None)
+    if unlikely is not None:
+        found = Finding("time_unit", "", "", (), unlikely)
+        checked = replace(checked, findings=in_order([found, *checked.findings]))
+    return replace(checked, notes=result.notes)
 
 
 def _read(path: str | Path, columns: Columns) -> ReadResult:

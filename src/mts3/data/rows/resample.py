@@ -183,7 +183,10 @@ def _on_grid(trajectory: RawTrajectory, place: np.ndarray, rows: slice, name: st
         obs[source >= 0, channel] = values[source[source >= 0]]
         dropped[written] |= source[point[written]] != written
     in_force = np.searchsorted(point, np.arange(count), side="right") - 1
-    actions = _held(trajectory.actions[rows])[in_force]
+    # Each NaN takes the last known action above it.
+    actions = np.asarray(trajectory.actions[rows])
+    last = np.maximum.accumulate(np.where(np.isnan(actions), 0, np.arange(len(actions))[:, None]), axis=0)
+    actions = np.take_along_axis(actions, last, axis=0)[in_force]
     known = np.isfinite(actions).all(1)
     start = int(np.argmax(known)) if known.any() else count
     reward = None if trajectory.reward is None else _summed(trajectory.reward[rows], point, count)[start:]
@@ -198,12 +201,6 @@ def _on_grid(trajectory: RawTrajectory, place: np.ndarray, rows: slice, name: st
         filled=count - start - points,
         unknown=int((~kept).sum()),
     )
-
-
-def _held(actions: np.ndarray) -> np.ndarray:
-    """(n, A) where each NaN takes the last known value above it; NaN remains before the first."""
-    row = np.where(np.isnan(actions), 0, np.arange(len(actions))[:, None])
-    return np.take_along_axis(actions, np.maximum.accumulate(row, axis=0), axis=0)
 
 
 def _summed(reward: np.ndarray, point: np.ndarray, count: int) -> np.ndarray:

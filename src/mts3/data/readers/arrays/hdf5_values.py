@@ -6,6 +6,7 @@ measured, what is missing for a measurement, and columns for rows.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,8 +41,8 @@ class Meaning:
     scale: float = 1.0
     offset: float = 0.0
     missing: tuple[int | float, ...] = ()
-    low: float | None = None
-    high: float | None = None
+    low: float = -math.inf
+    high: float = math.inf
     columns_first: bool = False
 
     @property
@@ -52,7 +53,7 @@ class Meaning:
     @property
     def gaps(self) -> bool:
         """Whether some numbers may stand for nothing."""
-        return bool(self.missing) or self.low is not None or self.high is not None
+        return bool(self.missing) or (self.low, self.high) != (-math.inf, math.inf)
 
     def dtype(self, stored: np.dtype) -> np.dtype:
         """Of the values: float64 where they are packed, or whole numbers of which some may be missing."""
@@ -61,11 +62,9 @@ class Meaning:
     def values(self, stored: np.ndarray) -> np.ndarray:
         """What the numbers mean, NaN where they stand for nothing; whole numbers stay so where none is missing."""
         stored = stored.T if self.columns_first else stored
-        absent = np.isin(stored, _within(self.missing, stored.dtype)) if self.gaps else np.zeros((), bool)
-        if self.low is not None:
-            absent = absent | (stored < self.low)
-        if self.high is not None:
-            absent = absent | (stored > self.high)
+        absent = np.zeros((), bool)
+        if self.gaps:
+            absent = np.isin(stored, _within(self.missing, stored.dtype)) | (stored < self.low) | (stored > self.high)
         if not self.packed and not absent.any():
             return stored
         values = stored.astype(self.dtype(stored.dtype))
@@ -163,14 +162,13 @@ def _attribute(dataset: Any, name: str) -> str:
     return _text(dataset.attrs.get(name)) if len(dataset.attrs) else ""
 
 
-def _range(attributes: Mapping[str, Any], dataset: Any, what: str, packed: bool) -> tuple[float | None, float | None]:
+def _range(attributes: Mapping[str, Any], dataset: Any, what: str, packed: bool) -> tuple[float, float]:
     """The smallest and the largest stored number that is one."""
     given = {name: _numbers(attributes, name, what) for name in RANGES}
     if packed and any(np.asarray(attributes[name]).dtype.kind != dataset.dtype.kind for name in RANGES if given[name]):
         raise UserError(f"{what} is packed, and its valid range may be meant before or after unpacking; {XARRAY}")
-    pair = given["valid_range"] if len(given["valid_range"]) == 2 else [None, None]
-    low, high = ((given[name] or [None])[0] for name in RANGES[1:])
-    return (low if low is not None else pair[0]), (high if high is not None else pair[1])
+    low, high = given["valid_range"] if len(given["valid_range"]) == 2 else (-math.inf, math.inf)
+    return (given["valid_min"] or [low])[0], (given["valid_max"] or [high])[0]
 
 
 def _numbers(attributes: Mapping[str, Any], name: str, what: str, most: int | None = None) -> list[int | float]:

@@ -158,17 +158,26 @@ for _core in ("numpy.core", "numpy._core"):  # before numpy 2, and since
     ALLOWED |= {(f"{_core}.numeric", "_frombuffer"): Buffer}
 
 
-class _Refused(Exception):
-    """A pickle names what it must not."""
-
-
 class _Unpickler(pickle.Unpickler):
     """Finds the stand-ins, and nothing else."""
 
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        super().__init__(file)
+        self._path = path
+
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        if (module_name, global_name) not in ALLOWED:
-            raise _Refused(module_name, global_name)
-        return ALLOWED[module_name, global_name]
+        if (module_name, global_name) in ALLOWED:
+            return ALLOWED[module_name, global_name]
+        name = f"{module_name}.{global_name}"
+        if module_name.split(".")[0] == "torch":
+            raise UserError(
+                f"{self._path} is a pickle with torch tensors ({name}), which cannot be read without running code; "
+                f"write it with torch.save, which is read here, or as arrays: {SAFE_WAY}"
+            )
+        raise UserError(
+            f"{self._path} is a pickle that names {name}, which could run code; nothing of it was run: expected arrays "
+            "of numpy alone, do not load it elsewhere either unless you trust it"
+        )
 
 
 def load_pickle(path: Path) -> Any:
@@ -181,11 +190,9 @@ def load_pickle(path: Path) -> Any:
         with path.open("rb") as file:
             refuse_endless_pickle(file, path)
             file.seek(0)
-            return _Unpickler(file).load()
+            return _Unpickler(file, path).load()
     except UserError:
         raise
-    except _Refused as error:
-        raise _names_too_much(path, *error.args) from None
     except Exception as error:  # whatever a damaged program makes of its interpreter
         raise UserError(f"{path} is no readable pickle, or it is truncated ({reason(error)}); get it again") from (
             error
@@ -225,15 +232,3 @@ def _parts(value: Any) -> tuple[tuple[int, ...], Dtype, bool, Any]:
         raise TypeError(f"it is a {type(value).__name__}")
     _, shape, dtype, fortran, raw = value.state
     return tuple(shape), dtype, bool(fortran), raw
-
-
-def _names_too_much(path: Path, module: str, name: str) -> UserError:
-    if module.split(".")[0] == "torch":
-        return UserError(
-            f"{path} is a pickle with torch tensors ({module}.{name}), which cannot be read without running code; "
-            f"write it with torch.save, which is read here, or as arrays: {SAFE_WAY}"
-        )
-    return UserError(
-        f"{path} is a pickle that names {module}.{name}, which could run code; nothing of it was run: expected arrays "
-        "of numpy alone, do not load it elsewhere either unless you trust it"
-    )

@@ -43,17 +43,15 @@ class Cell(NamedTuple):
     """The parts of a cell.
 
     Attributes:
-        date: Its three fields in the order of the cell, a month by name as "m5"; () where there is none.
+        date: Its three fields in the order of the cell; zeros where there is none.
         form: Of the date: what separates the fields, and which is known to be what, as in "-ymd" or "/???".
         clock: Seconds of the day; 0 where none is given.
-        timed: Whether a time of day is given, with seconds where there is no date.
         offset: Seconds before UTC; None where no zone is given.
     """
 
     date: tuple[int, int, int]
     form: str
     clock: float
-    timed: bool
     offset: float | None
 
 
@@ -75,7 +73,7 @@ def parsed(text: str) -> Cell | None:
         if not form:
             return None
         if end == len(text):
-            return Cell(date, form, 0.0, False, None)
+            return Cell(date, form, 0.0, None)
         between = BETWEEN.match(text, end)
         end = between.end() if between is not None else end
     clock = CLOCK.match(text, end)
@@ -86,9 +84,9 @@ def parsed(text: str) -> Cell | None:
         return None
     rest = text[clock.end() :]
     if not rest:
-        return Cell(date, form, seconds, True, None)
+        return Cell(date, form, seconds, None)
     offset = _offset(rest)
-    return None if offset is None else Cell(date, form, seconds, True, offset)
+    return None if offset is None else Cell(date, form, seconds, offset)
 
 
 @functools.lru_cache(1024)  # a day has many rows

@@ -101,12 +101,6 @@ def is_written_number(cell: str) -> bool:
     return as_number(cell) is not None or any(written.fullmatch(cell) for written in _NUMBERS.values())
 
 
-def words(decimals: Collection[str], thousands: Collection[str]) -> str:
-    """What is said of the signs that were met, as in " and decimal commas and points for thousands"."""
-    commas = " and decimal commas" if "," in decimals else ""
-    return commas + "".join(f" and {PLURALS[sign]} for thousands" for sign in SIGNS if sign in thousands)
-
-
 @dataclass
 class _Evidence:
     """What a column shows of its marks.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mts3.data.readers.values.marks import Marks, Writing, is_written_number, recognised, stripped, words
+from mts3.data.readers.values.marks import PLURALS, SIGNS, Marks, Writing, is_written_number, recognised, stripped
 from mts3.data.rows.codes import EMPTY, Codes, Counts, as_number, as_numbers, bare, notes, refuse_long
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
@@ -38,8 +38,9 @@ class Numbers:
 
     @property
     def format(self) -> str:
-        """The signs in words, to follow those of the format."""
-        return words(self.decimals, self.thousands)
+        """The signs in words, to follow the format's, as in " and decimal commas and points for thousands"."""
+        commas = " and decimal commas" if "," in self.decimals else ""
+        return commas + "".join(f" and {PLURALS[sign]} for thousands" for sign in SIGNS if sign in self.thousands)
 
     @property
     def notes(self) -> tuple[str, ...]:
