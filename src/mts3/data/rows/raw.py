@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mts3.data.core.alignment import aligned
+from mts3.data.core.matching import aligned
 from mts3.data.core.stored import Rows, hold_last
 from mts3.data.core.trajectory import Trajectory, channels_called
 from mts3.data.rows.codes import Codes, Counts, leave_out

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.core.alignment import align
+from mts3.data.core.matching import align
 from mts3.data.core.stored import Rows, flat
 from mts3.data.core.trajectory import Dataset, Trajectory, channels_called
 from mts3.data.readers.result import ReadResult, choose, incomplete, listed, note_of, roles

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.core.alignment import align
+from mts3.data.core.matching import align
 from mts3.data.core.stored import Rows
 from mts3.data.core.trajectory import Dataset, Trajectory, as_float32
 from mts3.data.readers.result import ReadResult, refuse_self_described, roles

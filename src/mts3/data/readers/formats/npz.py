@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.core.alignment import align
+from mts3.data.core.matching import align
 from mts3.data.core.native import FORMAT_KEY, from_arrays
 from mts3.data.core.stored import LARGE, Rows, StoredArray
 from mts3.data.readers.arrays.named import read_arrays
