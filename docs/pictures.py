@@ -23,7 +23,6 @@ from mts3.data.sets.generators import (
     excavator_machine,
     halfcheetah,
     kitchen,
-    kitchen_tasks,
     maze2d,
     mobile_robot,
     pendulum_images,
@@ -115,7 +114,7 @@ def in_the_kitchen(path: Path) -> None:
 
 def _tasks(axes: Axes, times: np.ndarray, shown: kitchen.Demonstration, names: tuple[str, ...]) -> None:
     """The progress of each task; a dot where a task that the script reports is done."""
-    for colour, (name, task) in zip(style.COLOURS, kitchen_tasks.TASKS.items(), strict=False):
+    for colour, (name, task) in zip(style.COLOURS, kitchen.TASKS.items(), strict=False):
         joint = shown.obs[:, names.index("kettle_y" if name == "kettle" else task.joint)]
         share = (joint - joint[0]) / (task.moved - joint[0])
         draw_lines(axes, times, share[:, None], colours=(colour,))

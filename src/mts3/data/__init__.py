@@ -7,7 +7,7 @@ from mts3.data.core.normalization import change_std, fit_normalizer
 from mts3.data.core.sequences import SequenceDataset, batches
 from mts3.data.core.splits import Splits, leave_out_short, split
 from mts3.data.core.trajectory import Dataset, Trajectory
-from mts3.data.readers.importing import import_files, import_with_notes
+from mts3.data.readers import import_files, import_with_notes
 from mts3.data.rows.columns import Columns
 from mts3.data.sets.describe import Channel, Summary, describe, describe_channels, describe_known
 from mts3.data.sets.load import DATASETS, load_dataset, load_with_notes, names_a_set

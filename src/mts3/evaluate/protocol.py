@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mts3.data import SequenceDataset, batches
-from mts3.data.core.forecast import after_context
+from mts3.data.core.masks import after_context
 from mts3.errors import UserError
 from mts3.evaluate import tasks
 from mts3.evaluate.baselines import Baselines

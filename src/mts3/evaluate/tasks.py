@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mts3.data.core.forecast import given
-from mts3.data.core.masks import context_mask, random_step_mask
+from mts3.data.core.masks import context_mask, given, random_step_mask
 from mts3.types import Bool, Float, Tensor
 
 IMPUTATION_DROP_RATE = 0.5

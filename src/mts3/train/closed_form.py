@@ -12,7 +12,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.utils.data import Dataset
 
 from mts3.data import SequenceDataset, batches
-from mts3.data.core.forecast import forecast
+from mts3.data.core.masks import forecast
 from mts3.errors import UserError
 from mts3.metrics import ErrorSums, LikelihoodSums
 from mts3.models import Linear, Persistence

@@ -13,8 +13,7 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from mts3.data.core.forecast import forecast, given
-from mts3.data.core.masks import forecast_mask, imputation_mask
+from mts3.data.core.masks import forecast, forecast_mask, given, imputation_mask
 from mts3.errors import UserError
 from mts3.metrics import LikelihoodSums
 from mts3.segments import observe_in_segments, predict_in_segments

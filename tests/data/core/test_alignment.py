@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mts3.data import Dataset, Trajectory
-from mts3.data.core.alignment import align, aligned
+from mts3.data.core.matching import align, aligned
 from mts3.errors import UserError
 
 

@@ -1,6 +1,6 @@
 import torch
 
-from mts3.data.core.forecast import after_context, forecast, given
+from mts3.data.core.masks import after_context, forecast, given
 from mts3.prediction import Prediction
 
 

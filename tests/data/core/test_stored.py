@@ -8,7 +8,7 @@ import pytest
 
 from mts3.data import Dataset, SequenceDataset, Trajectory, change_std, fit_normalizer, load_dataset, save_dataset
 from mts3.data.core.stored import CHUNK, StoredArray, row_chunks
-from mts3.data.readers.arrays.sources import NpzSource
+from mts3.data.readers.formats.npz import NpzSource
 from mts3.data.sets.describe import describe_channels
 from mts3.errors import UserError
 

@@ -9,8 +9,8 @@ gymnasium = pytest.importorskip("gymnasium")
 
 from gymnasium import spaces
 
-from mts3.data.gym.flattening import channel_names, nothing
-from mts3.data.gym.spaces import actions_of, observations_of
+from mts3.data.gym.recorder import nothing
+from mts3.data.gym.spaces import actions_of, channel_names, observations_of
 from mts3.errors import UserError
 
 GOAL = spaces.Dict(

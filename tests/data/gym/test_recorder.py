@@ -494,7 +494,7 @@ def test_an_endless_environment_needs_a_number_of_steps(monkeypatch):
 
 
 def test_without_gymnasium_it_says_what_to_install(monkeypatch):
-    for module in ("mts3.data.gym.recorder", "mts3.data.gym.policies", "mts3.data.gym.flattening"):
+    for module in ("mts3.data.gym.recorder", "mts3.data.gym.episodes", "mts3.data.gym.spaces"):
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(UserError, match=r'needs gymnasium; install it with pip install "mts3\[sim\]"'):

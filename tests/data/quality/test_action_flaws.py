@@ -6,7 +6,7 @@ import pytest
 from mts3.data import load_dataset
 from mts3.data.quality.action_flaws import rows_late
 from mts3.data.quality.check import check_dataset
-from mts3.data.readers.checking import check_file
+from mts3.data.readers import check_file
 from mts3.data.rows.raw import RawTrajectory
 from mts3.data.sets.generators import GENERATED
 

@@ -9,8 +9,8 @@ from mts3.data import Columns, Dataset, Trajectory, load_dataset
 from mts3.data.quality.channel_flaws import channel_flaws, gaps
 from mts3.data.quality.check import check_dataset, find_flaws
 from mts3.data.quality.findings import KINDS
-from mts3.data.quality.repair import mask_flaws
-from mts3.data.readers.checking import check_file
+from mts3.data.quality.repair import mask_with_notes
+from mts3.data.readers import check_file
 from mts3.data.rows.raw import RawDataset, RawTrajectory, Written
 from mts3.data.sets.load import load_with_notes
 from mts3.data.sets.pam import _find
@@ -358,7 +358,7 @@ def test_images_are_checked_by_their_brightness():
     images = Dataset("video", (Trajectory(video, np.zeros((200, 0)), "v"),), (), (), 0.1, image_shape=(1, 2, 3))
     assert [(f.kind, f.channel) for f in check_dataset(images).findings] == [("stuck", "brightness")]
     with pytest.raises(UserError, match="holds images"):
-        mask_flaws(images, Columns(mask_stuck=True))
+        mask_with_notes(images, Columns(mask_stuck=True))
 
 
 def test_findings_come_in_the_order_of_kinds_and_every_kind_says_what_to_do():
@@ -389,7 +389,7 @@ def _flawed(seed):
 def test_repairs_leave_out_what_is_flawed_and_change_nothing_else(seed, wanted):
     dataset, masks = _flawed(seed)
     before = dataset.trajectories[0].obs.copy()
-    obs = mask_flaws(dataset, Columns(**dict.fromkeys(wanted, True))).trajectories[0].obs
+    obs = mask_with_notes(dataset, Columns(**dict.fromkeys(wanted, True)))[0].trajectories[0].obs
     expected = before.copy()
     for repair in wanted - {"mask_held"}:
         expected[masks[repair]] = np.nan

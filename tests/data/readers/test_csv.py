@@ -249,6 +249,15 @@ def test_a_line_of_units_is_no_line_of_values(tmp_path):
     assert len(dataset.trajectories[0]) == 3
 
 
+def test_a_decimal_comma_without_digits_after_it_is_a_value(tmp_path):
+    dataset = _read(tmp_path, "x;y\nm;V\n1,;2,\n3,;4,\n").dataset
+    assert dataset.obs_units == ("m", "V")
+    np.testing.assert_array_equal(dataset.trajectories[0].obs, [[1, 2], [3, 4]])
+    # Numbers after a word that starts with the sign of comments: a row of data, not of comment.
+    dataset = _read(tmp_path, "x;y\n5,;6,\n#N/A;2,\n3,;4,\n").dataset
+    np.testing.assert_array_equal(dataset.trajectories[0].obs, [[5, 6], [np.nan, 2], [3, 4]])
+
+
 # --- Tables with a row a reading -----------------------------------------------------------------------------------
 
 

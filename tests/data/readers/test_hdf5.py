@@ -90,6 +90,16 @@ def test_attributes_that_can_be_meant_in_two_ways_are_refused(tmp_path, attribut
         _read(path)
 
 
+@pytest.mark.parametrize(
+    ("unit", "step"),
+    [("milli", 1e-3), ("millis", 1e-3), ("micro", 1e-6), ("micros", 1e-6), ("\u00b5s", 1e-6), ("\u03bcs", 1e-6),
+     ("nano", 1e-9), ("nanos", 1e-9), ("nanosec", 1e-9)],
+)  # fmt: skip
+def test_parts_of_a_second_go_by_all_their_names(tmp_path, unit, step):
+    path = _write(tmp_path / "log.h5", {"time": {"units": unit}}, obs=np.eye(T, 2), time=np.arange(T) * 20)
+    assert _read(path, obs="obs", time="time").dataset.sample_time == pytest.approx(20 * step, rel=1e-12)
+
+
 def test_months_are_no_seconds(tmp_path):
     path = _write(tmp_path / "log.nc", {"time": {"units": "months since 2000-01-01"}}, obs=np.ones((T, 2)),
                   time=np.arange(T))  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mts3.data import DATASETS, describe, describe_channels, describe_known, import_files, load_dataset, save_dataset
-from mts3.data.readers.importing import import_with_notes
+from mts3.data.readers import import_with_notes
 from mts3.errors import UserError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mts3.data import load_dataset, load_with_notes
-from mts3.data.readers.checking import check_file
+from mts3.data.readers import check_file
 from mts3.errors import UserError
 
 pa = pytest.importorskip("pyarrow")

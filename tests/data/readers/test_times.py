@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mts3.data import load_dataset
-from mts3.data.readers.checking import check_file
-from mts3.data.readers.values.time_units import stated_unit
+from mts3.data.readers import check_file
+from mts3.data.readers.values.time_numbers import stated_unit
 from mts3.data.readers.values.times import seconds
 from mts3.data.rows.columns import TIME_UNITS, Columns
 from mts3.data.sets.load import load_with_notes
@@ -451,3 +451,10 @@ def test_check_flags_numbers_that_seem_to_count_something_else(tmp_path, stamps,
     path.write_text("\n".join(["t,x", *(f"{stamp},{(i * i) % 17}" for i, stamp in enumerate(stamps))]))
     kinds = [finding.kind for finding in check_file(path, {"obs": "x", "time": "t"}).findings]
     assert ("time_unit" in kinds) == flagged
+
+
+def test_seconds_and_nanoseconds_in_float32_lose_nothing_when_subtracted():
+    columns = [np.array([7.0, 7.0, 8.0], np.float32), np.array([3.0, 5e8, 3.0], np.float32)]
+    times = seconds(columns, Columns(time=("sec", "nanosec")), "log.npz")
+    assert times.written.words == "time 'sec and nanosec': s and ns together"
+    np.testing.assert_allclose(times.seconds, [0.0, 0.499999997, 1.0], rtol=0, atol=1e-12)

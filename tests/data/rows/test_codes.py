@@ -8,9 +8,8 @@ import pytest
 
 from mts3.data import Dataset, Trajectory, load_dataset, load_with_notes, save_dataset
 from mts3.data.core.stored import StoredArray
-from mts3.data.quality.code_flaws import codes_of
-from mts3.data.quality.few_rows import FewRows, made_by_few_rows
-from mts3.data.readers.checking import check_file
+from mts3.data.quality.few_rows import FewRows, codes_of, made_by_few_rows
+from mts3.data.readers import check_file
 from mts3.data.rows.codes import Codes, leave_out, written
 from mts3.errors import UserError
 from tests.data.quality.test_check import SOUND

@@ -12,8 +12,8 @@ pytest.importorskip("gymnasium_robotics")
 
 from mts3.data.sets.generators import kitchen
 from mts3.data.sets.generators.environment import make_environment
+from mts3.data.sets.generators.kitchen import TASKS
 from mts3.data.sets.generators.kitchen_controller import GripperController
-from mts3.data.sets.generators.kitchen_tasks import TASKS
 from mts3.errors import UserError
 
 SMALL = kitchen.RECIPES["small"]

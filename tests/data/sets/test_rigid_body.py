@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 
 from mts3.data.sets.generators import arm_payload
-from mts3.data.sets.generators.rigid_body import (
-    GRAVITY,
-    Chain,
-    equation_of_motion,
-    gravity_torque,
-    pose,
-    potential_energy,
-)
+from mts3.data.sets.generators.rigid_body import GRAVITY, Chain, equation_of_motion, gravity_torque, pose
 
 
 @pytest.fixture
@@ -98,7 +91,7 @@ def test_gravity_is_the_gradient_of_the_potential_energy(poses):
     q, _ = poses
     arm = arm_payload.build_arm(np.linspace(0, 3, len(q)))
     step = 1e-6
-    ends = [[potential_energy(arm.chain, arm.mass, q + sign * step * e) for sign in (1, -1)] for e in np.eye(7)]
+    ends = [[_potential_energy(arm, q + sign * step * e) for sign in (1, -1)] for e in np.eye(7)]
     gradient = np.stack([(up - down) / (2 * step) for up, down in ends], 1)
     np.testing.assert_allclose(gravity_torque(arm.chain, arm.mass, q), gradient, atol=1e-7)
 
@@ -106,7 +99,12 @@ def test_gravity_is_the_gradient_of_the_potential_energy(poses):
 def _energy(arm: arm_payload.Arm, q: np.ndarray, v: np.ndarray) -> np.ndarray:
     mass_matrix = equation_of_motion(arm.chain, arm.mass, q, v)[0] + np.diag(arm.rotor)
     kinetic = np.einsum("ej,ejk,ek->e", v, mass_matrix, v) / 2
-    return kinetic + potential_energy(arm.chain, arm.mass, q) + (arm.spring * q**2).sum(1) / 2
+    return kinetic + _potential_energy(arm, q) + (arm.spring * q**2).sum(1) / 2
+
+
+def _potential_energy(arm: arm_payload.Arm, q: np.ndarray) -> np.ndarray:
+    """(E,) joules, zero with every centre of mass at the height of the first joint's frame."""
+    return -np.einsum("eb,ebx,x->e", arm.mass, pose(arm.chain, q).center, GRAVITY)
 
 
 def test_energy_stays_without_torque_and_friction_and_falls_with_friction(poses):

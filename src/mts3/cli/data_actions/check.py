@@ -15,7 +15,7 @@ from mts3.cli.verb import Verb
 from mts3.data import load_dataset, names_a_set
 from mts3.data.quality.check import Checked, check_dataset
 from mts3.data.quality.findings import KINDS, Finding
-from mts3.data.readers.checking import check_file
+from mts3.data.readers import check_file
 from mts3.data.rows.columns import KEYS
 from mts3.errors import UserError
 

@@ -105,12 +105,15 @@ def from_arrays(arrays: Mapping[str, Rows], path: Path) -> Dataset:
             Trajectory(obs[rows], actions[rows], name, None if reward is None else reward[rows])
             for rows, name in zip(pieces, names, strict=True)
         )
+    shape = np.asarray(arrays.get("image_shape", (0, 0, 0))).tolist()
+    if len(shape) != 3:
+        raise UserError(f"{path} has image_shape {shape}; expected channels, height and width")
     return Dataset(
         name=str(arrays["name"]),
         trajectories=trajectories,
         sample_time=float(np.asarray(arrays["sample_time"])),
         attribution=str(arrays["attribution"]),
-        image_shape=None if "image_shape" not in arrays else _shape(arrays["image_shape"], path),
+        image_shape=(shape[0], shape[1], shape[2]) if "image_shape" in arrays else None,
         **texts,
     )
 
@@ -129,10 +132,3 @@ def _check_kinds(arrays: Mapping[str, Rows], path: Path) -> None:
                 f"array '{key}' of {path} is of type {array.dtype} and shape {array.shape}; expected what "
                 "`mts3 data import` writes: write it again"
             )
-
-
-def _shape(array: Rows, path: Path) -> tuple[int, int, int]:
-    if array.shape != (3,):
-        raise UserError(f"{path} has image_shape {np.asarray(array).tolist()}; expected channels, height and width")
-    channels, height, width = (int(size) for size in np.asarray(array))
-    return channels, height, width

@@ -42,7 +42,7 @@ def split(
 
     Three or more trajectories are dealt out whole, shuffled by `seed`. One or two are cut by time into contiguous
     pieces, train first and test last, as views; the seed then has no effect. Where the source reserves a test part
-    (`Dataset.test_names`), that part is kept and validation is taken from the rest.
+    (`Dataset.test_names`), that part is kept and validation comes from the rest.
 
     Args:
         dataset: What to split.

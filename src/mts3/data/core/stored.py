@@ -5,6 +5,7 @@ Recordings larger than memory are trained on sequence by sequence, looked throug
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -49,21 +50,12 @@ class StoredArray:
         sound: Whether somebody has looked at all values and found them usable; views inherit it.
     """
 
-    def __init__(
-        self,
-        source: RowSource,
-        prefix: tuple[int, ...] = (),
-        rows: tuple[int, int] | None = None,
-        end: int | None = None,
-        dtype: np.dtype | None = None,
-        sound: bool = False,
-    ) -> None:
+    def __init__(self, source: RowSource, prefix: tuple[int, ...] = ()) -> None:
         self._source, self._prefix = source, prefix
-        self._start, self._stop = rows or (0, source.shape[len(prefix)])
-        # Rows from `end` on are not in the file: they repeat the one before.
-        self._end = source.shape[len(prefix)] if end is None else end
-        self.dtype = source.dtype if dtype is None else dtype
-        self.sound = sound
+        # Rows from `_end` on are not in the file: they repeat the one before.
+        self._start, self._stop = 0, source.shape[len(prefix)]
+        self._end = self._stop
+        self.dtype, self.sound = source.dtype, False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -85,31 +77,29 @@ class StoredArray:
 
     def as_type(self, dtype: type) -> StoredArray:
         """The same values, converted when they are read."""
-        return self._view(self._start, self._stop, np.dtype(dtype))
+        return self._but(dtype=np.dtype(dtype))
 
     def hold_last(self) -> StoredArray:
         """One row more, which repeats the last."""
-        longer = self._view(self._start, self._stop + 1)
-        longer._end = min(self._end, self._stop)
-        return longer
+        return self._but(_stop=self._stop + 1, _end=min(self._end, self._stop))
 
     def of(self, change: Callable[[RowSource], RowSource]) -> StoredArray:
         """The same view of a changed source, which nobody has looked at yet."""
-        rows = self._start, self._stop
         dtype = np.result_type(self.dtype, np.float32)  # which can be NaN
-        return StoredArray(change(self._source), self._prefix, rows, self._end, dtype)
+        return self._but(_source=change(self._source), dtype=dtype, sound=False)
 
-    def _view(self, start: int, stop: int, dtype: np.dtype | None = None) -> StoredArray:
-        rows = start, stop
-        return StoredArray(self._source, self._prefix, rows, self._end, dtype or self.dtype, self.sound)
+    def _but(self, **changes: Any) -> StoredArray:
+        view = copy.copy(self)
+        vars(view).update(changes)
+        return view
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, (int, np.integer)) and self.ndim > 1:
             row = range(self._start, self._stop)[key]
-            return StoredArray(self._source, (*self._prefix, row), dtype=self.dtype, sound=self.sound)
+            return StoredArray(self._source, (*self._prefix, row))._but(dtype=self.dtype, sound=self.sound)
         if isinstance(key, slice) and key.step in (None, 1):
             start, stop, _ = key.indices(len(self))
-            return self._view(self._start + start, self._start + max(start, stop))
+            return self._but(_start=self._start + start, _stop=self._start + max(start, stop))
         return np.asarray(self)[key]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -184,7 +184,7 @@ class Dataset:
                     break
                 observed |= (~np.isnan(rows)).any(0)
         if not observed.all():
-            silent = ", ".join(f"'{name}'" for name, seen in zip(self.obs_names, observed, strict=True) if not seen)
+            silent = ", ".join(f"'{name}'" for name, found in zip(self.obs_names, observed, strict=True) if not found)
             raise UserError(f"data set '{self.name}': obs channel {silent} is NaN in every row; leave it out of obs")
 
 

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mts3.data.core.native import save_dataset
 from mts3.data.core.trajectory import Dataset, Trajectory
-from mts3.data.gym.flattening import as_array
-from mts3.data.gym.spaces import Actions, Observations
+from mts3.data.gym.spaces import Actions, Observations, as_array
 from mts3.data.gym.step_time import StepTime
 from mts3.errors import UserError
 
 MOST_REWARD = float(np.finfo(np.float32).max)
-
-
-class Facts(NamedTuple):
-    """What is known before the first step."""
-
-    observations: Observations
-    actions: Actions
-    attribution: str
 
 
 class Episode:
@@ -36,36 +28,40 @@ class Episode:
         self.over = False
 
 
+@dataclass
 class EpisodeStore:
     """Episodes in memory, and where they go.
 
-    Args:
-        facts: Of the environment.
+    Attributes:
+        observations, actions: How they become rows.
+        attribution: Of the data set.
         step_time: Counts the steps that are added.
         path: A file that ends in .npz gets all episodes; a folder gets a file an episode, each when it is over, and
             forgets it here; None keeps them in memory.
         name: Of the data set where there is no file to name it.
     """
 
-    def __init__(self, facts: Facts, step_time: StepTime, path: Path | None, name: str):
-        self.facts = facts
-        self.step_time = step_time
-        self.path = path
-        self.folder = path is not None and path.suffix != ".npz"
-        self.name = path.stem if path is not None else name
+    observations: Observations
+    actions: Actions
+    attribution: str
+    step_time: StepTime
+    path: Path | None
+    name: str
+
+    def __post_init__(self) -> None:
+        self.folder = self.path is not None and self.path.suffix != ".npz"
         self.episodes: list[Episode] = []
-        self.saved_steps = 0
-        self.steps = self.outside = self.unrewarded = 0
+        self.saved_steps = self.steps = self.outside = self.unrewarded = 0
         self._said: set[str] = set()
 
     def begin(self, obs: Any) -> None:
         """An episode begins; one that runs is over."""
         if self.folder:
             self.save()
-        self.episodes = [*self._begun, Episode(self.facts.observations.row(obs))]
+        self.episodes = [*self._begun, Episode(self.observations.row(obs))]
 
     def action(self, action: Any) -> np.ndarray:
-        """(A,) the row of an action about to be taken. Until `add` the episode counts as over: it has no holes.
+        """(A,) the row of the action of the next step. Until `add` the episode counts as over: it has no holes.
 
         Raises:
             UserError: where no episode runs, or for an action that does not fit.
@@ -74,23 +70,23 @@ class EpisodeStore:
             raise UserError(
                 "step was called where no episode runs; call reset first (an Autoreset wrapper goes around)"
             )
-        row = self.facts.actions.row(action)
+        row = self.actions.row(action)
         self.episodes[-1].over = True
         return row
 
     def add(self, action: np.ndarray, reward: Any, obs: Any, over: bool, took: float) -> None:
-        """A step was taken; how much time it `took` is for `StepTime.count`.
+        """A step was made; how much time it `took` is for `StepTime.count`.
 
         Raises:
             UserError: for an observation or a reward that cannot be kept; the steps before it are.
         """
         earned = _number(reward)
         episode = self.episodes[-1]
-        episode.steps.append((action, earned, self.facts.observations.row(obs)))
+        episode.steps.append((action, earned, self.observations.row(obs)))
         episode.over = over
         self.step_time.count(took, over)
         self.steps += 1
-        self.outside += not self.facts.actions.allowed(action)
+        self.outside += not self.actions.allowed(action)
         self.unrewarded += math.isnan(earned)
         if self.folder and over:
             self.save()
@@ -105,7 +101,9 @@ class EpisodeStore:
             self.saved_steps = steps
             return
         for episode in self._begun:
-            name = _free_name(self.path)
+            # After all that are there: a folder can be filled in several runs.
+            numbers = [int(p.stem[8:]) for p in self.path.glob("episode_*.npz") if p.stem[8:].isdecimal()]
+            name = f"episode_{max(numbers, default=-1) + 1:03d}"
             save_dataset(self._dataset(name, [episode], [name]), self.path / f"{name}.npz")
             self.episodes.remove(episode)
 
@@ -126,7 +124,7 @@ class EpisodeStore:
         lines = self.step_time.notes()
         if self.outside:
             lines.append(
-                f"{self.outside} of {self.steps} actions were outside of {self.facts.actions.space}: recorded as they "
+                f"{self.outside} of {self.steps} actions were outside of {self.actions.space}: recorded as they "
                 "were given, though many environments cut such actions; a policy that cuts them says what was done"
             )
         if self.unrewarded:
@@ -145,27 +143,27 @@ class EpisodeStore:
             )
         if not self._begun:
             raise UserError("no step was recorded; reset and step the environment first")
-        return self._dataset(self.name, self._begun, [f"episode_{number:03d}" for number in range(len(self._begun))])
+        name = self.name if self.path is None else self.path.stem
+        return self._dataset(name, self._begun, [f"episode_{number:03d}" for number in range(len(self._begun))])
 
     @property
     def _begun(self) -> list[Episode]:
         return [episode for episode in self.episodes if episode.steps]
 
     def _dataset(self, name: str, episodes: list[Episode], names: list[str]) -> Dataset:
-        observations, actions = self.facts.observations, self.facts.actions
         trajectories = []
         for episode, own in zip(episodes, names, strict=True):
-            acted, rewards, observed = zip(*episode.steps, strict=True)
-            obs = observations.stacked([episode.first, *observed])
-            trajectories.append(Trajectory(obs, np.stack(acted), own, np.array(rewards)))
+            actions, rewards, observed = zip(*episode.steps, strict=True)
+            obs = self.observations.stacked([episode.first, *observed])
+            trajectories.append(Trajectory(obs, np.stack(actions), own, np.array(rewards)))
         return Dataset(
             name=name,
             trajectories=tuple(trajectories),
-            obs_names=observations.names,
-            action_names=actions.names,
+            obs_names=self.observations.names,
+            action_names=self.actions.names,
             sample_time=self.step_time.seconds,
-            attribution=self.facts.attribution,
-            image_shape=observations.image_shape,
+            attribution=self.attribution,
+            image_shape=self.observations.image_shape,
         )
 
 
@@ -176,9 +174,3 @@ def _number(reward: Any) -> float:
     if abs(float(array.item())) > MOST_REWARD:
         raise UserError(f"the environment gave the reward {reward}; expected at most {MOST_REWARD:.2g}")
     return float(array.item())
-
-
-def _free_name(folder: Path) -> str:
-    """The first episode_NNN that is not there, after all that are: a folder can be filled in several runs."""
-    numbers = [int(path.stem[8:]) for path in folder.glob("episode_*.npz") if path.stem[8:].isdecimal()]
-    return f"episode_{max(numbers, default=-1) + 1:03d}"

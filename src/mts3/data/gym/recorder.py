@@ -13,21 +13,26 @@ about a recording is said on stderr when it is written or asked for: a sampling 
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import itertools
 import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, SupportsFloat
 
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.gym.episodes import EpisodeStore, Facts
-from mts3.data.gym.policies import Policy, failing_in_one_line, policy_of
-from mts3.data.gym.spaces import actions_of, observations_of
+from mts3.data.gym.episodes import EpisodeStore
+from mts3.data.gym.spaces import Space, actions_of, observations_of, spaces
 from mts3.data.gym.step_time import StepTime
-from mts3.errors import UserError
+from mts3.errors import UserError, unknown_name
 
 import gymnasium  # isort: skip  # after mts3.data.gym.spaces, which says what to install where it is missing
+
+Policy = Callable[[Any], Any]
+"""From what was observed to what to do."""
 
 
 class RecordTrajectories(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -65,13 +70,10 @@ class RecordTrajectories(gymnasium.Wrapper[Any, Any, Any, Any]):
         if path is not None and path.is_file():
             raise UserError(f"{path} exists already; name another file, or remove it")
         name = "environment" if env.spec is None else env.spec.id
-        facts = Facts(
-            observations=observations_of(env.observation_space, flatten),
-            actions=actions_of(env.action_space, flatten),
-            attribution=f"recorded in {name} of gymnasium {gymnasium.__version__}",
-        )
+        observations, actions = observations_of(env.observation_space, flatten), actions_of(env.action_space, flatten)
+        attribution = f"recorded in {name} of gymnasium {gymnasium.__version__}"
         self._step_time = StepTime(env, sample_time)
-        self._episodes = EpisodeStore(facts, self._step_time, path, name)
+        self._episodes = EpisodeStore(observations, actions, attribution, self._step_time, path, name)
         # Runs when the interpreter ends, too. The recording must not know this object, or it would never be let go.
         weakref.finalize(self, self._episodes.close)
 
@@ -175,3 +177,63 @@ def _made(env_id: str) -> gymnasium.Env[Any, Any]:
                 f"cannot make the environment '{env_id}' ({error}); one that another package brings is called "
                 'MODULE:ID, and simulators come with pip install "mts3[sim]"'
             ) from error
+
+
+def policy_of(policy: str | Policy, space: Space[Any]) -> Policy:
+    """A policy that acts in `space`: a function as it is, or one of the names that `record` takes.
+
+    Raises:
+        UserError: for an unknown name, or what cannot be imported.
+    """
+    if not isinstance(policy, str):
+        return policy
+    if policy == "random":
+        return lambda obs: space.sample()
+    if policy == "zero":
+        return lambda obs: nothing(space)
+    if ":" not in policy:
+        raise unknown_name("policy", policy, ("random", "zero", "MODULE:FUNCTION"))
+    module, _, name = policy.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except Exception as error:  # the user's file may fail in any way
+        raise UserError(
+            f"cannot import policy {policy} ({type(error).__name__}: {error}); expected MODULE:FUNCTION, as in "
+            "my_file:act"
+        ) from error
+    if not callable(function):
+        raise UserError(f"policy {policy} is {type(function).__name__}; expected a function from observation to action")
+
+    def act(obs: Any) -> Any:
+        with failing_in_one_line(f"policy {policy}"):
+            return function(obs)
+
+    return act
+
+
+def nothing(space: Space[Any]) -> Any:
+    """A value of the space that does nothing: 0 or the nearest there is, and the first of choices."""
+    if isinstance(space, spaces.Dict):
+        return {key: nothing(part) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.Tuple):
+        return tuple(nothing(part) for part in space.spaces)
+    if isinstance(space, spaces.Box):
+        return np.asarray(np.clip(np.zeros(space.shape, space.dtype), space.low, space.high))
+    if isinstance(space, spaces.MultiBinary):
+        return np.zeros(space.shape, space.dtype)
+    return space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else None
+
+
+@contextlib.contextmanager
+def failing_in_one_line(what: str) -> Iterator[None]:
+    """Makes one clear line of the exceptions of somebody else's code.
+
+    Raises:
+        UserError: with what they say; our own as they are.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{what} failed: {type(error).__name__}: {error}") from error

@@ -1,29 +1,38 @@
-"""Spaces of gymnasium -> channels of a data set.
+"""Spaces of gymnasium -> channels of a data set: values laid flat, one row of numbers, and a name for each channel.
 
-Taken as they are: a Box of one axis or none, and choices: Discrete, MultiDiscrete and MultiBinary, with a channel for
-each choice (`mts3.data.gym.flattening`). Observed, a Box of bytes with two or three axes is an image: (height, width),
-(height, width, channels) or (channels, height, width) with at most four channels; its values are divided by 255. Acted,
-a Box of more axes is laid out flat. Dict, Tuple and any other Box are laid out flat where that is asked for. All else
-is refused: text, graphs, sequences.
+A Box has a channel for each number, MultiBinary one that is 0 or 1, Discrete and MultiDiscrete one for each choice, 1
+for the one that was made. Dict and Tuple have those of their parts, side by side. The rows are those of
+gymnasium.spaces.flatten, but nothing is cast or wrapped around on the way: what does not fit is refused.
+
+Recorded as they are: a Box of one axis or none, and choices. An observed Box of bytes with two or three axes is an
+image: (height, width), (height, width, channels) or (channels, height, width) with at most four channels; its values
+are divided by 255. A Box of actions is laid out flat in any case, and Dict, Tuple and any other Box where that is asked
+for. All else is refused: text, graphs, sequences.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from mts3.data.core.one_hot import one_hot
 from mts3.data.core.trajectory import as_float32
-from mts3.data.gym.flattening import Leaf, as_array, channel_names, flat_row, leaf_row, leaves
 from mts3.errors import UserError
 
-from gymnasium import Space, spaces  # isort: skip  # after mts3.data.gym.flattening, which says what to install
+try:
+    from gymnasium import Space, spaces
+except ImportError as error:
+    raise UserError('recording an environment needs gymnasium; install it with pip install "mts3[sim]"') from error
 
 MOST_CHANNELS = 4
 """Of an image; an axis as short as this holds its channels."""
 FLATTEN = "flatten=true lays all its numbers side by side (in Python flatten=True"
+Leaf: TypeAlias = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
+"""A space without parts that has a row."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Observations:
                 value.
         """
         if self.image_shape is None:
-            return flat_row(self.space, obs, _observed)
+            return _flat_row(self.space, obs, _observed)
         array = _shaped(self.space, obs)
         with np.errstate(invalid="ignore"):
             pixels = array.astype(np.uint8)
@@ -71,7 +80,7 @@ class Actions:
         Raises:
             UserError: for another size, other parts, a choice that there is not, or a number that is none.
         """
-        return flat_row(self.space, action, _acted)
+        return _flat_row(self.space, action, _given)
 
     def allowed(self, row: np.ndarray) -> bool:
         """Whether a row is between the bounds of the space."""
@@ -88,7 +97,7 @@ class Actions:
 
 
 def observations_of(space: Space[Any], flatten: bool = False) -> Observations:
-    """The channels of an observation space; `flatten` lays out flat what could not be taken as it is.
+    """The channels of an observation space; `flatten` lays out flat what cannot be recorded as it is.
 
     Raises:
         UserError: for a space that is refused, with what to do.
@@ -122,7 +131,7 @@ def actions_of(space: Space[Any], flatten: bool = False) -> Actions:
 
 
 def _refuse(space: Space[Any], what: str, advice: str) -> None:
-    for _, leaf in leaves(space, what):
+    for _, leaf in _leaves(space, what):
         if not isinstance(leaf, Leaf):
             raise UserError(f"cannot record {what} of {space}: {leaf} has no row of numbers; {advice}")
 
@@ -131,7 +140,7 @@ def _observed(leaf: Leaf, obs: Any) -> np.ndarray:
     """(C,) float32."""
     array = _shaped(leaf, obs)
     try:
-        row = leaf_row(leaf, array)
+        row = _leaf_row(leaf, array)
     except UserError as error:
         raise UserError(f"the environment observed {obs!r}; its observation_space says {leaf}, and {error}") from error
     if np.isinf(row).any():
@@ -146,12 +155,12 @@ def _shaped(leaf: Space[Any], obs: Any) -> np.ndarray:
     return array
 
 
-def _acted(leaf: Leaf, action: Any) -> np.ndarray:
+def _given(leaf: Leaf, action: Any) -> np.ndarray:
     """(C,) float32."""
     if not isinstance(leaf, spaces.Box):
         if not leaf.contains(action):
             raise UserError(f"action {action!r} is not in {leaf}")
-        return leaf_row(leaf, np.asarray(action))
+        return _leaf_row(leaf, np.asarray(action))
     row = np.array(as_float32(as_array(action), "actions")).reshape(-1)
     size = spaces.flatdim(leaf)
     if row.size != size or not np.isfinite(row).all():
@@ -170,3 +179,73 @@ def _image_shape(space: Space[Any]) -> tuple[int, int, int] | None:
     if len(space.shape) == 3 and space.shape[0] <= MOST_CHANNELS:
         return space.shape
     return None
+
+
+def _leaves(space: Space[Any], name: str, outer: str = "") -> Iterator[tuple[str, Space[Any]]]:
+    """The spaces in a Dict or Tuple that have no parts, in the order of their channels, each with its name.
+
+    Parts of a Dict are called by their keys, after what is `outer`, those of a Tuple by its own name and their number.
+    """
+    if isinstance(space, spaces.Dict):
+        parts = [(f"{outer}{key}", part) for key, part in space.spaces.items()]
+    elif isinstance(space, spaces.Tuple):
+        parts = [(f"{name}_{number}", part) for number, part in enumerate(space.spaces)]
+    else:
+        yield name, space
+        return
+    for own, part in parts:
+        yield from _leaves(part, own, f"{own}_")
+
+
+def channel_names(space: Space[Any], name: str) -> tuple[str, ...]:
+    """One name a channel: NAME_0, NAME_1, .. of each leaf, or NAME_0_0, .. for the choices of a MultiDiscrete.
+
+    Where two would be the same, all are called by `name` and their number.
+    """
+    names: list[str] = []
+    for own, leaf in _leaves(space, name):
+        if isinstance(leaf, spaces.MultiDiscrete):
+            names += [f"{own}_{i}_{choice}" for i, n in enumerate(leaf.nvec.flat) for choice in range(n)]
+        else:
+            names += [f"{own}_{i}" for i in range(spaces.flatdim(leaf))]
+    return tuple(names) if len(set(names)) == len(names) else tuple(f"{name}_{i}" for i in range(len(names)))
+
+
+def _flat_row(space: Space[Any], value: Any, leaf_row: Callable[[Any, Any], np.ndarray]) -> np.ndarray:
+    """(C,) float32 of a value; `leaf_row` makes the pieces, of a leaf and its value."""
+    if isinstance(space, spaces.Dict):
+        if not isinstance(value, Mapping) or set(value) != set(space.spaces):
+            given = ", ".join(map(str, value)) if isinstance(value, Mapping) else type(value).__name__
+            raise UserError(f"got {given} for {space}; expected a dict with the keys {', '.join(space.spaces)}")
+        pieces = [_flat_row(part, value[key], leaf_row) for key, part in space.spaces.items()]
+    elif isinstance(space, spaces.Tuple):
+        if not isinstance(value, tuple | list) or len(value) != len(space.spaces):
+            raise UserError(f"got {value!r} for {space}; expected a tuple of {len(space.spaces)}")
+        pieces = [_flat_row(part, own, leaf_row) for own, part in zip(value, space.spaces, strict=True)]
+    else:
+        return leaf_row(space, value)
+    return np.concatenate([np.empty(0, np.float32), *pieces])
+
+
+def _leaf_row(leaf: Leaf, array: np.ndarray) -> np.ndarray:
+    """(C,) float32, a copy, of an array with the shape of the space."""
+    if isinstance(leaf, spaces.Box):
+        return np.array(as_float32(array, "values")).reshape(-1)
+    if isinstance(leaf, spaces.MultiBinary):
+        return one_hot(array, 2)[..., 1].reshape(-1)
+    if isinstance(leaf, spaces.Discrete):
+        return one_hot(array, int(leaf.n), int(leaf.start)).reshape(-1)
+    choices = zip(array.flat, leaf.nvec.flat, leaf.start.flat, strict=True)
+    return np.concatenate([one_hot(value, int(n), int(start)) for value, n, start in choices])
+
+
+def as_array(value: Any) -> np.ndarray:
+    """What numpy makes of a value.
+
+    Raises:
+        UserError: for nested lists or tuples that are no array.
+    """
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"got {value!r}; expected an array of numbers") from error

@@ -50,7 +50,7 @@ class StepTime:
         self._clock, self._steps = find_clock(env), _step_counter(env)
 
     def now(self) -> float:
-        """Seconds of the simulator's clock, or else steps inside, or NaN where neither is told."""
+        """Seconds of the simulator's clock, or else steps inside, or NaN where neither is known."""
         return self._steps() if self._clock is None else self._clock()
 
     def count(self, took: float, over: bool) -> None:
@@ -70,8 +70,10 @@ class StepTime:
         measured = None if self._clock is None else median
         lines = []
         if self.given is None and measured is None:
+            repeated = self.seconds / self._guess
+            times = "" if repeated == 1 else f" times {repeated:g}, as a wrapper repeats steps"
             lines.append(
-                f"sample_time {self.seconds:g} s is a guess, {self._source}{_times(self.seconds / self._guess)}: the "
+                f"sample_time {self.seconds:g} s is a guess, {self._source}{times}: the "
                 "environment has no clock that is known here; sample_time=SECONDS says it better"
             )
         if self.given is not None and measured is not None and abs(self.given - measured) > NEAR * measured:
@@ -141,10 +143,6 @@ def _guess(env: gymnasium.Env[Any, Any]) -> tuple[float, str]:
     if frames is not None:
         return 1.0 / frames, f"1 / render_fps={frames:g}, the frames a second of the environment's videos"
     return 1.0, "one a step for want of better"
-
-
-def _times(repeated: float) -> str:
-    return "" if repeated == 1 else f" times {repeated:g}, as a wrapper repeats steps"
 
 
 def _positive(value: Any) -> float | None:

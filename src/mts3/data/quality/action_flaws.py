@@ -62,7 +62,7 @@ def rows_late(trajectories: Sequence[RawTrajectory], codes: Sequence[Sequence[fl
 
     Each change obs[t+1] - obs[t] is regressed on the last few observations and on the action of one row; what a row
     further down explains better cannot be its cause, unless a controller has computed it from what happened. None where
-    actions stand in their own row, or nothing can be told.
+    actions stand in their own row, or the data do not tell.
     """
     obs, actions = _pieces(trajectories, codes)
     before, rows = LAGS - 1, np.concatenate([np.zeros(0, int), *_inner_rows([len(o) for o in obs])])

@@ -54,7 +54,7 @@ def channel_flaws(values: Sequence[np.ndarray]) -> dict[str, list[list[Span]]]:
     found = {"held": held(values)}
     samples = _samples_without(values, found["held"])
     scale = Scale.of(samples)
-    if scale is None:  # constant, or never seen twice
+    if scale is None:  # constant, or never observed twice in a row
         return found
     found["wrapped"] = wrapped(samples)
     found["reset"] = resets(samples) if not any(found["wrapped"]) else [[] for _ in values]

@@ -11,17 +11,20 @@ from mts3.data.core.resolution import FEW, FLICKER
 from mts3.data.core.trajectory import Dataset
 from mts3.data.quality.action_flaws import action_flaws
 from mts3.data.quality.channel_flaws import channel_flaws, gaps, spans_of
-from mts3.data.quality.code_flaws import codes_of
+from mts3.data.quality.few_rows import codes_of
 from mts3.data.quality.findings import KINDS, Finding
-from mts3.data.quality.time_flaws import span_flaws, time_flaws
-from mts3.data.rows.clock import read_clock, tick
+from mts3.data.rows.clock import TIME_TOLERANCE, read_clock, tick, usual_step
 from mts3.data.rows.codes import written
 from mts3.data.rows.raw import RawDataset, RawTrajectory
+from mts3.data.rows.sampling import cause, set_forward
 
 # Of data=file, where the user says nothing else.
 WINDOW_LEN = 20
 # Of a channel's standard deviation: float32 that tells values apart by more than this hides motion.
 COARSE = 0.01
+DAY = 86400.0
+# Nothing that is recorded as one system takes so long from row to row, or from the first row to the last.
+LONGEST_STEP, LONGEST_SPAN = 32 * DAY, 50 * 365 * DAY
 WORDS = {
     "stuck": "reads one value",
     "outlier": "jumps away and back",
@@ -65,8 +68,8 @@ def find_flaws(recording: RawDataset, window_len: int = WINDOW_LEN) -> tuple[Fin
     """Everything found in a recording, in the order of KINDS."""
     raw = recording.trajectories
     shown = tick(raw)
-    findings = [finding for trajectory in raw for finding in time_flaws(trajectory, shown)]
-    findings += span_flaws(recording)
+    findings = [finding for trajectory in raw for finding in _time_flaws(trajectory, shown)]
+    findings += _span_flaws(recording)
     least = 2 * window_len + 1
     findings += [
         Finding("short", t.name, "", (), f"{len(t)} rows, expected at least {least}") for t in raw if len(t) < least
@@ -89,6 +92,46 @@ def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """In the order of KINDS."""
     order = list(KINDS)
     return tuple(sorted(findings, key=lambda finding: order.index(finding.kind)))
+
+
+def _time_flaws(trajectory: RawTrajectory, shown: float) -> list[Finding]:
+    """What is wrong with the times of one trajectory, of a clock that shows such steps; nothing where it has none."""
+    times = trajectory.times
+    if times is None:
+        return []
+    found: list[Finding] = []
+
+    def add(kind: str, rows: np.ndarray, before: int, words: str) -> None:
+        found.extend(Finding.at(kind, trajectory.name, "", rows, words, before))
+
+    missing = np.flatnonzero(~np.isfinite(times))
+    add("time_missing", missing, 0, f"{len(missing)} of {len(times)} rows")
+    steps = np.diff(times)
+    back, same = np.flatnonzero(steps < 0) + 1, np.flatnonzero(steps == 0) + 1
+    why = None if len(missing) else cause(trajectory)
+    for kind, rows in (("time_back", back), ("time_repeated", same)):
+        words = f"{len(rows)} of {len(steps)} steps"
+        add(why.kind if why else kind, rows, 1, f"{words}; {why}" if why else words)
+    clock = read_clock(times, shown)
+    usual = usual_step(times)
+    odd, wide = np.flatnonzero(clock.uneven) + 1, np.flatnonzero(clock.wide) + 1
+    off = f"differ by more than {TIME_TOLERANCE:.0%} from the median of {usual:g} s"
+    add("irregular", odd, 1, f"{len(odd)} of {len(steps)} steps {off}")
+    if len(wide):
+        lost = int(np.round(steps[clock.wide] / clock.step - 1).sum())
+        longest = f"the longest takes {steps.max():g} s{set_forward(trajectory)}"
+        add("time_gap", wide, 1, f"{len(wide)} gap{'s' * (len(wide) > 1)}, about {lost} rows; {longest}")
+    return found
+
+
+def _span_flaws(recording: RawDataset) -> list[Finding]:
+    """A recording that would take longer than one can: its times seem to count in something else."""
+    longest = max(recording.trajectories, key=len)
+    step = recording.sample_time or (1.0 if longest.times is None else usual_step(longest.times))
+    span = step * len(longest)
+    if step <= LONGEST_STEP and span <= LONGEST_SPAN:
+        return []
+    return [Finding("time_unit", "", "", (), f"a step of {step:g} s is {step / DAY:.3g} days, {span / DAY:.3g} in all")]
 
 
 def _any_channel(raw: Sequence[RawTrajectory], name: str, values: list[np.ndarray]) -> list[Finding]:

@@ -42,16 +42,11 @@ def without_codes(dataset: Dataset, codes: Codes) -> tuple[Dataset, Counts]:
         raise RefusedRows(str(error), recording) from error
 
 
-def mask_flaws(dataset: Dataset, columns: Columns) -> Dataset:
-    """The data set with NaN for the observations that `columns` asks to leave out; see `mask_with_notes`."""
-    return mask_with_notes(dataset, columns)[0]
-
-
 def mask_with_notes(dataset: Dataset, columns: Columns) -> tuple[Dataset, tuple[str, ...]]:
-    """The same, and a line that says how many observations were left out; no value is changed or invented.
+    """The data set with NaN for the observations that `columns` asks to leave out, and a line that counts them.
 
-    Flaws are found as `mts3 data check` finds them, with all trajectories and all rows of each at hand: a model that
-    runs online later on meets them unmasked.
+    No value is changed or invented. Flaws are found as `mts3 data check` finds them, with all trajectories and all rows
+    of each at hand: a model that runs online later on meets them unmasked.
 
     Args:
         dataset: As read.

@@ -1,19 +1,28 @@
-"""A user's files -> data sets.
+"""A user's files -> data sets, or one file in our format, or what is wrong with them.
 
 Contents tell the format; the ending is asked where they do not, as in a damaged file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from mts3.data.core.matching import join
+from mts3.data.core.native import save_dataset
+from mts3.data.core.trajectory import Dataset
+from mts3.data.quality.check import WINDOW_LEN, Checked, check_dataset, find_flaws, in_order
+from mts3.data.quality.findings import Finding
 from mts3.data.quality.repair import mask_with_notes, without_codes
 from mts3.data.readers.formats import ENDINGS, FORMATS, Format, Reader, endings
 from mts3.data.readers.other_formats import MISTAKEN, conversion, refuse_contents, refuse_folder, refuse_sign
 from mts3.data.readers.result import ReadResult
+from mts3.data.readers.values.time_numbers import UNLIKELY
 from mts3.data.rows.codes import Codes, notes
 from mts3.data.rows.columns import Columns
+from mts3.data.rows.raw import RefusedRows
 from mts3.errors import UserError
 
 
@@ -31,6 +40,73 @@ def read_with_notes(path: str | Path, columns: Columns) -> ReadResult:
     dataset, counts = without_codes(result.dataset, Codes.of(columns.missing))
     dataset, masked = mask_with_notes(dataset, columns)
     return replace(result, dataset=dataset, notes=(*result.notes, *notes(counts), *masked))
+
+
+def import_files(
+    files: Sequence[str | Path], output: str | Path, columns: Mapping[str, Any] | Columns | None = None
+) -> Dataset:
+    """Read files with the same channels, write one npz, and return what it holds; see `import_with_notes`."""
+    return import_with_notes(files, output, columns)[0]
+
+
+def import_with_notes(
+    files: Sequence[str | Path], output: str | Path, columns: Mapping[str, Any] | Columns | None = None
+) -> tuple[Dataset, list[str]]:
+    """Read files with the same channels, write one npz, and return what it holds and how the files were understood.
+
+    Args:
+        files: In any format that `mts3.data.readers` knows, mixed as you like; each is one trajectory or more.
+        output: The npz to write, read later with data.path=OUTPUT; its stem becomes the name of the set.
+        columns: Mapping for every file, as in `load_dataset`.
+
+    Returns: The data set, and lines such as "log.csv: CSV with commas; observations x, y; no actions". Files that were
+        understood alike share a line.
+
+    Raises:
+        UserError: for no file, a file that cannot be used, files that do not fit together, or a full disk.
+    """
+    if not files:
+        raise UserError("no file to import; expected mts3 data import FILE.. output=NAME.npz")
+    if isinstance(files, (str, Path)):
+        raise UserError(f"files is {str(files)!r}; expected a list of files, as in [{str(files)!r}]")
+    mapping = Columns.parse(columns)
+    datasets: list[Dataset] = []
+    said: dict[str, list[str]] = {}
+    for file in files:
+        result = read_with_notes(file, mapping)
+        datasets.append(result.dataset)
+        said.setdefault("; ".join((result.format, result.roles, *result.notes)), []).append(str(file))
+    dataset = join(datasets, name=Path(output).stem)
+    save_dataset(dataset, output)
+    return dataset, [
+        f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {line}" for line, names in said.items()
+    ]
+
+
+def check_file(
+    path: str | Path, columns: Mapping[str, Any] | Columns | None = None, window_len: int = WINDOW_LEN
+) -> Checked:
+    """The flaws of a file, also of one that is refused for its rows.
+
+    Args:
+        path, columns: As in `load_dataset`; with repairs, what they leave is looked at.
+        window_len: Steps per window the model will have; shorter trajectories than two and one row are found.
+
+    Raises:
+        UserError: if the file cannot be read.
+    """
+    try:
+        result = read_with_notes(path, Columns.parse(columns))
+    except RefusedRows as error:
+        if error.recording is None:
+            raise
+        return Checked(error.recording, find_flaws(error.recording, window_len), str(error), error.notes)
+    checked = check_dataset(result.dataset, window_len)
+    unlikely = next((note for note in result.notes if UNLIKELY in note), None)
+    if unlikely is not None:
+        found = Finding("time_unit", "", "", (), unlikely)
+        checked = replace(checked, findings=in_order([found, *checked.findings]))
+    return replace(checked, notes=result.notes)
 
 
 def _read(path: str | Path, columns: Columns) -> ReadResult:

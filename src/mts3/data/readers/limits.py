@@ -26,8 +26,11 @@ def refuse_oversized(path: Path, declared: int) -> None:
     Raises:
         UserError: if the file declares more, or more than this machine has memory.
     """
-    _refuse(path, declared, FREE_BYTES)
-    memory = _physical_memory()
+    refuse_endless(path, declared, FREE_BYTES)
+    try:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows does not tell
+        memory = 2**63
     if declared > memory:
         raise UserError(
             f"{path} holds {_size(declared)} of data and this machine has {_size(memory)} of memory; write it again "
@@ -35,18 +38,14 @@ def refuse_oversized(path: Path, declared: int) -> None:
         )
 
 
-def refuse_endless(path: Path, declared: int) -> None:
+def refuse_endless(path: Path, declared: int, free: int = ENDLESS_BYTES) -> None:
     """The same for arrays that stay in their file, whose size costs no memory, but time to look through.
 
     What was never written into an HDF5 file reads as zeros: up to 64 GiB of it is believed.
 
     Raises:
-        UserError: if the file declares more than that, and more than 100 times its size.
+        UserError: if the file declares more than `free` bytes, and more than 100 times its size.
     """
-    _refuse(path, declared, ENDLESS_BYTES)
-
-
-def _refuse(path: Path, declared: int, free: int) -> None:
     stored = path.stat().st_size if path.is_file() else sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     if declared > max(free, EXPANSION * stored):
         raise UserError(
@@ -55,18 +54,7 @@ def _refuse(path: Path, declared: int, free: int) -> None:
         )
 
 
-def _physical_memory() -> int:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows does not tell
-        return 2**63
-
-
 def _size(count: int) -> str:
     """Bytes with a unit, as in 1.5 GiB."""
-    size, unit = float(count), "bytes"
-    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{size:.3g} {unit}"
+    power = min(max(0, (count.bit_length() - 1) // 10), 5)
+    return f"{count / 1024**power:.3g} {('bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[power]}"

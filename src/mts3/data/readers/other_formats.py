@@ -90,13 +90,7 @@ def refuse_contents(path: Path, start: bytes) -> None:
     """
     if start.startswith(b"PK\x03\x04"):
         _refuse_archive(path)
-    else:
-        _refuse_json(path, start)
-
-
-def _refuse_json(path: Path, start: bytes) -> None:
-    """The commas of JSON look like those of a table."""
-    if start.lstrip().startswith((b'{"', b'[{"')):
+    elif start.lstrip().startswith((b'{"', b'[{"')):  # its commas look like those of a table
         raise _refused(path, "it is JSON, which is not read here", JSON if start.startswith(b"{") else WHOLE_JSON)
 
 

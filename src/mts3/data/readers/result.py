@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Integral
 
@@ -22,7 +23,7 @@ class ReadResult:
     Attributes:
         dataset: What the file holds.
         format: As in "CSV with semicolons".
-        roles: What was taken as what, as in "observations x, y; actions u; time stamp".
+        roles: Which parts were read as what, as in "observations x, y; actions u; time stamp".
         notes: What else the user should know, one line each: what was left out, and why.
     """
 
@@ -39,7 +40,7 @@ def roles(
     time: Sequence[str] = (),
     trajectory: str | None = None,
 ) -> str:
-    """One line that says which parts of a file were taken as what."""
+    """One line that says which parts of a file were read as what."""
     parts = [f"observations {listed(obs)}", f"actions {listed(actions)}" if actions else "no actions"]
     for what, name in (("reward", reward), ("time", " and ".join(time)), ("trajectories by", trajectory)):
         if name:
@@ -81,7 +82,6 @@ def choose(dataset: Dataset, columns: Columns, where: str) -> Dataset:
         UserError: for a channel that is not there, or a mapping of what such a file says itself.
     """
     refuse_self_described(columns, where)
-    refuse_resampling(columns, where)
     dataset = replace(dataset, sample_time=columns.sample_time or dataset.sample_time)
     if not columns.obs and not columns.actions:
         return dataset
@@ -90,11 +90,12 @@ def choose(dataset: Dataset, columns: Columns, where: str) -> Dataset:
     return with_channels(dataset, obs, actions)
 
 
-def refuse_self_described(columns: Columns, where: str) -> None:
+def refuse_self_described(columns: Columns, where: str, timed: bool = False) -> None:
     """Refuses a mapping of what a self-describing file says itself.
 
     Raises:
-        UserError: for its reward, times or trajectories, or how its numbers are written.
+        UserError: for its reward, times or trajectories, how its numbers are written, or, unless it is `timed`, to
+            resample it.
     """
     for key in ("reward", "time", "trajectory", "time_unit", "time_format"):
         if getattr(columns, key):
@@ -102,6 +103,8 @@ def refuse_self_described(columns: Columns, where: str) -> None:
                 f"{where} says itself what its {key} is; it takes obs, actions, sample_time and action_shift alone"
             )
     refuse_marks(columns, where)
+    if not timed:
+        refuse_resampling(columns, where)
 
 
 def refuse_marks(columns: Columns, where: str) -> None:
@@ -132,3 +135,12 @@ def reason(error: Exception) -> str:
     """The first line of an error's text, shortened, or the error's name where it has no text."""
     text = (str(error).splitlines() or [type(error).__name__])[0]
     return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}.."
+
+
+@contextmanager
+def readable(where: str) -> Iterator[None]:
+    """What a file does wrong while it is read, in one line."""
+    try:
+        yield
+    except (OSError, KeyError, RuntimeError) as error:
+        raise UserError(f"cannot read {where} any more ({error}); is the file still there, and whole?") from error

@@ -10,15 +10,18 @@ import numpy as np
 
 from mts3.data.core.resolution import as_floats
 from mts3.data.core.trajectory import BadValue, Dataset
+from mts3.data.rows.clock import TIME_TOLERANCE
 from mts3.data.rows.codes import Codes
 from mts3.data.rows.codes import notes as code_notes
 from mts3.data.rows.columns import Columns
 from mts3.data.rows.raw import RawDataset, RawTrajectory, RefusedRows
-from mts3.data.rows.resample import measured_step
+from mts3.data.rows.resample import Account, measured_step
 from mts3.data.rows.resample import resample as resampled
-from mts3.data.rows.row_account import merged_because, refuse_losses
-from mts3.data.rows.sampling import agreed_step, common_step
+from mts3.data.rows.sampling import Cause, agreed_step, cause, common_step, set_forward
 from mts3.errors import UserError
+
+# More rows than this, and than this share of all, are not left out without the user's word.
+MOST_LOST, LOST_SHARE = 3, 0.05
 
 
 def assemble(
@@ -81,9 +84,39 @@ def _regular(
         return raw, given or measured, (f"{time_words}, every {measured:g} s", *said) if time_words else said
     measured = measured_step(raw)
     pieces, step, account = resampled(raw, given or measured, columns.max_gap)
-    refuse_losses(account, raw, measured, given, columns.max_gap)
-    counted = f"resampled, a row every {step:g} s: {account.words()}{merged_because(raw)}"
+    # Why rows were merged, or else why steps were filled.
+    why = next(filter(None, map(cause, raw)), None)
+    _refuse_losses(account, why, measured, columns)
+    because = f"; {why}" if why is not None else next(filter(None, map(set_forward, raw)), "")
+    counted = f"resampled, a row every {step:g} s: {account.words()}{because}"
     return pieces, step, (f"{time_words}, every {measured:g} s", counted) if time_words else (counted,)
+
+
+def _refuse_losses(account: Account, why: Cause | None, measured: float, columns: Columns) -> None:
+    """Refuses a grid that loses more than a few per cent of the rows, unless the user asked for a coarser one, or gaps.
+
+    Args:
+        account: What became of the rows.
+        why: What tells why they lie in one step.
+        measured: The step of their clock, in seconds.
+        columns: The user's mapping; its sample_time and max_gap count.
+    """
+    most, given = max(MOST_LOST, LOST_SHARE * account.rows), columns.sample_time
+    if account.dropped > most and (given is None or given <= (1 + TIME_TOLERANCE) * measured):
+        advice = why or (
+            "expected to lose at most a few per cent: give a finer sample_time=SECONDS, or a coarser one than "
+            f"{measured:g} if that is what you want"
+        )
+        raise UserError(
+            f"resample=true would leave out {account.dropped} of {account.rows} rows, which lie in one step of "
+            f"{given or measured:g} s with others; {advice}"
+        )
+    if account.alone > most and columns.max_gap is None:
+        raise UserError(
+            f"resample=true would leave out {account.alone} of {account.rows} rows, which stand alone between "
+            "silences of more than ten steps; give max_gap=SECONDS, the longest silence within a trajectory, or "
+            "another sample_time"
+        )
 
 
 def one_row_note(count: int) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mts3.data.core.alignment import aligned
+from mts3.data.core.matching import aligned
 from mts3.data.core.stored import Rows, hold_last
 from mts3.data.core.trajectory import Trajectory, channels_called
 from mts3.data.rows.codes import Codes, Counts, leave_out
@@ -19,7 +19,7 @@ class Written(NamedTuple):
     """How a file writes its times.
 
     Attributes:
-        words: What they were taken for, as in "time 'stamp': nanoseconds since 1970"; "" where nothing was converted.
+        words: What they were read as, as in "time 'stamp': nanoseconds since 1970"; "" where nothing was converted.
         local: Dates without a zone, which jump where clocks are set forward or back.
         spacing: Seconds between neighbouring numbers of a type of few digits, such as float32; else 0.
         from_first: Whether the seconds are counted from the first row.

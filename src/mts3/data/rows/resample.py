@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from mts3.data.rows.clock import read_clock, tick
 from mts3.data.rows.raw import RawTrajectory
-from mts3.data.rows.row_account import Account
 from mts3.data.rows.sampling import ordered_times
 from mts3.errors import UserError
 
@@ -24,6 +24,47 @@ MAX_GAP_STEPS = 10
 MOST_POINTS_PER_ROW = 100
 # Rows agree on a phase of the grid if their mean direction on the circle of one step is longer than this.
 LEAST_AGREEMENT = 0.5
+
+
+class Account(NamedTuple):
+    """What became of the rows.
+
+    Attributes:
+        rows, points: Rows of the file, and grid points made of them.
+        merged: Rows that lie in one step with another one.
+        dropped: Of these, rows with an observation that another one took the place of.
+        filled: Grid points at which no row lies.
+        cuts: Silences at which a trajectory was split.
+        alone: Rows that are left out because they stand alone between two silences.
+        unknown: Rows that are left out because no action is known before them.
+    """
+
+    rows: int = 0
+    points: int = 0
+    merged: int = 0
+    dropped: int = 0
+    filled: int = 0
+    cuts: int = 0
+    alone: int = 0
+    unknown: int = 0
+
+    def plus(self, other: Account) -> Account:
+        """Both together."""
+        return Account(*map(sum, zip(self, other, strict=True)))
+
+    def words(self) -> str:
+        """In one line."""
+        parts = [
+            f"{self.rows} rows in, {self.points} out",
+            f"{self.merged} merged with another row in the same step",
+            f"{self.filled} step{'s' * (self.filled != 1)} filled with NaN",
+            f"{self.cuts} cut{'s' * (self.cuts != 1)} at silences",
+        ]
+        if self.alone:
+            parts.append(f"{self.alone} left out that stand alone between silences")
+        if self.unknown:
+            parts.append(f"{self.unknown} left out before every action is known")
+        return ", ".join(parts)
 
 
 def resample(
@@ -142,7 +183,10 @@ def _on_grid(trajectory: RawTrajectory, place: np.ndarray, rows: slice, name: st
         obs[source >= 0, channel] = values[source[source >= 0]]
         dropped[written] |= source[point[written]] != written
     in_force = np.searchsorted(point, np.arange(count), side="right") - 1
-    actions = _held(trajectory.actions[rows])[in_force]
+    # Each NaN takes the last known action above it.
+    actions = np.asarray(trajectory.actions[rows])
+    last = np.maximum.accumulate(np.where(np.isnan(actions), 0, np.arange(len(actions))[:, None]), axis=0)
+    actions = np.take_along_axis(actions, last, axis=0)[in_force]
     known = np.isfinite(actions).all(1)
     start = int(np.argmax(known)) if known.any() else count
     reward = None if trajectory.reward is None else _summed(trajectory.reward[rows], point, count)[start:]
@@ -157,12 +201,6 @@ def _on_grid(trajectory: RawTrajectory, place: np.ndarray, rows: slice, name: st
         filled=count - start - points,
         unknown=int((~kept).sum()),
     )
-
-
-def _held(actions: np.ndarray) -> np.ndarray:
-    """(n, A) where each NaN takes the last known value above it; NaN remains before the first."""
-    row = np.where(np.isnan(actions), 0, np.arange(len(actions))[:, None])
-    return np.take_along_axis(actions, np.maximum.accumulate(row, axis=0), axis=0)
 
 
 def _summed(reward: np.ndarray, point: np.ndarray, count: int) -> np.ndarray:

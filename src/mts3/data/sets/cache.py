@@ -105,7 +105,7 @@ class Cached:
 
     def _make(self) -> Dataset:
         try:
-            self._pieces.mkdir(parents=True, exist_ok=True)  # before any work: a folder that refuses it is told at once
+            self._pieces.mkdir(parents=True, exist_ok=True)  # before any work: a folder that refuses it is said at once
         except OSError as error:
             raise UserError(
                 f"cannot write {self._pieces.parent}: {error.strerror}; name another folder in the environment "
@@ -123,7 +123,10 @@ class Cached:
                 bar.update(len(numbers))
         dataset = self.recipe.collect(trajectories)
         _save(dataset, self.path)
-        self._clear()
+        # The pieces, and what a killed process may have left half written.
+        shutil.rmtree(self._pieces, ignore_errors=True)
+        for aside in self.path.parent.glob(f".{self.path.stem}.*"):
+            aside.unlink(missing_ok=True)
         return dataset
 
     def _piece(self, numbers: range) -> tuple[Trajectory, ...]:
@@ -136,12 +139,6 @@ class Cached:
         if len(numbers) < self.recipe.episodes:
             _save(made, path)
         return made.trajectories
-
-    def _clear(self) -> None:
-        """Remove the pieces, and what a killed process may have left half written."""
-        shutil.rmtree(self._pieces, ignore_errors=True)
-        for aside in self.path.parent.glob(f".{self.path.stem}.*"):
-            aside.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Dataset | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mts3.data.core.moments import Moments, moments
+from mts3.data.core.normalization import Moments, moments
 from mts3.data.core.stored import row_chunks
 from mts3.data.core.trajectory import Dataset
 from mts3.data.sets.generators import GENERATED, Recipe

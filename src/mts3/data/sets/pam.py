@@ -126,12 +126,7 @@ def _json_episodes(folder: Path) -> Iterator[Episode]:
             raise UserError(
                 f"{file} is no PAM episode ({error!r}); expected JSON with the keys ob and action"
             ) from error
-        if (
-            ob.ndim != 2
-            or ob.shape[1] != OBS_COLUMNS
-            or action.ndim != 2
-            or action.shape[1] != MUSCLES
-            or len(action) not in (len(ob), len(ob) + 1)
-        ):
+        fit = ob.shape[1:] == (OBS_COLUMNS,) and action.shape[1:] == (MUSCLES,)
+        if not fit or len(action) not in (len(ob), len(ob) + 1):
             raise UserError(f"{file} has ob {ob.shape} and action {action.shape}; expected (T, 24) and (T or T+1, 8)")
         yield file.stem, ob[:, POSITIONS], ob[:, PRESSURES], action[: len(ob)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.core.alignment import align
+from mts3.data.core.matching import align
 from mts3.data.core.stored import Rows, flat
 from mts3.data.core.trajectory import Dataset, Trajectory, channels_called
 from mts3.data.readers.result import ReadResult, choose, incomplete, listed, note_of, roles
@@ -63,9 +63,8 @@ def read_episodes(
         where = f"episode '{episode.name}' of {path}"
         found = list(episode.obs), list(episode.actions)
         if keys is not None and found != keys:
-            raise UserError(
-                f"{where} has the arrays {_listed(found)}; the first has {_listed(keys)}: give all the same"
-            )
+            own, first = (", ".join((*obs, *actions)) for obs, actions in (found, keys))
+            raise UserError(f"{where} has the arrays {own}; the first has {first}: give all the same")
         keys = found
         obs, obs_names = _side_by_side(episode.obs, where)
         actions, action_names = _side_by_side(episode.actions, where)
@@ -107,10 +106,6 @@ def left_out_notes(
     if not all(episodes):
         raise UserError(f"{where} has no observations but {listed(pictures)}; expected numbers, not images or text")
     return (*note_of("left out, images or text", pictures), *note_of("not used", unused))
-
-
-def _listed(keys: tuple[list[str], list[str]]) -> str:
-    return ", ".join((*keys[0], *keys[1]))
 
 
 def _side_by_side(arrays: Mapping[str, Rows], where: str) -> tuple[Rows, tuple[str, ...]]:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mts3.data.core.stored import LARGE, Rows, StoredArray
-from mts3.data.readers.arrays.hdf5_values import is_mere_dimension, meaning, meanings_notes
-from mts3.data.readers.arrays.sources import HDF5File, HDF5Source
+from mts3.data.readers.arrays.hdf5_values import HDF5File, HDF5Source, is_mere_dimension, meaning, meanings_notes
 from mts3.data.readers.limits import refuse_endless, refuse_oversized
 from mts3.errors import UserError
 
@@ -63,16 +62,11 @@ def leaves(group: Any, name: str, path: Path) -> dict[str, Any]:
             return
         if depth == DEEPEST or not isinstance(node, h5py.Group):
             raise UserError(f"'{name}' of {path} has groups within groups, {DEEPEST} deep; expected named arrays")
-        for part in sorted(node, key=_in_order):
+        # Minari's _index_2 comes before _index_10.
+        for part in sorted(node, key=lambda name: (n[1], int(n[2])) if (n := NUMBERED.fullmatch(name)) else (name, 0)):
             yield from visit(child(node, part, path), f"{key}/{part}".strip("/"), depth + 1)
 
     return dict(visit(child(group, name, path), "", 0))
-
-
-def _in_order(name: str) -> tuple[str, int]:
-    """Minari's _index_2 comes before _index_10."""
-    numbered = NUMBERED.fullmatch(name)
-    return (numbered[1], int(numbered[2])) if numbered else (name, 0)
 
 
 def all_shapes(group: Any) -> dict[str, tuple[int, ...]]:

@@ -6,15 +6,18 @@ measured, what is missing for a measurement, and columns for rows.
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mts3.data.core.stored import Rows
-from mts3.data.readers.result import note_of
-from mts3.data.readers.values.time_units import UNIT_OF
+from mts3.data.readers.result import note_of, readable
+from mts3.data.readers.values.time_numbers import UNIT_OF
 from mts3.errors import UserError
 
 # What NetCDF fills in where nothing was written and the file names no other value; bytes have none.
@@ -38,8 +41,8 @@ class Meaning:
     scale: float = 1.0
     offset: float = 0.0
     missing: tuple[int | float, ...] = ()
-    low: float | None = None
-    high: float | None = None
+    low: float = -math.inf
+    high: float = math.inf
     columns_first: bool = False
 
     @property
@@ -50,7 +53,7 @@ class Meaning:
     @property
     def gaps(self) -> bool:
         """Whether some numbers may stand for nothing."""
-        return bool(self.missing) or self.low is not None or self.high is not None
+        return bool(self.missing) or (self.low, self.high) != (-math.inf, math.inf)
 
     def dtype(self, stored: np.dtype) -> np.dtype:
         """Of the values: float64 where they are packed, or whole numbers of which some may be missing."""
@@ -59,11 +62,9 @@ class Meaning:
     def values(self, stored: np.ndarray) -> np.ndarray:
         """What the numbers mean, NaN where they stand for nothing; whole numbers stay so where none is missing."""
         stored = stored.T if self.columns_first else stored
-        absent = np.isin(stored, _within(self.missing, stored.dtype)) if self.gaps else np.zeros((), bool)
-        if self.low is not None:
-            absent = absent | (stored < self.low)
-        if self.high is not None:
-            absent = absent | (stored > self.high)
+        absent = np.zeros((), bool)
+        if self.gaps:
+            absent = np.isin(stored, _within(self.missing, stored.dtype)) | (stored < self.low) | (stored > self.high)
         if not self.packed and not absent.any():
             return stored
         values = stored.astype(self.dtype(stored.dtype))
@@ -135,7 +136,7 @@ def meanings_notes(meanings: Mapping[str, Meaning], arrays: Mapping[str, Rows]) 
 
 def unit(dataset: Any) -> str:
     """The unit of its values, "" where it says none."""
-    text = _text(dataset.attrs.get("units")) if len(dataset.attrs) else ""
+    text = _attribute(dataset, "units")
     return text if len(text) <= LONGEST_UNIT and " since " not in text else ""
 
 
@@ -145,8 +146,7 @@ def time_unit(dataset: Any, what: str) -> str | None:
     Raises:
         UserError: for units of no fixed length.
     """
-    text = _text(dataset.attrs.get("units")) if len(dataset.attrs) else ""
-    word, since, _ = text.partition(" since ")
+    word, since, _ = _attribute(dataset, "units").partition(" since ")
     name = UNIT_OF.get(word.strip().lower())
     if name is None and since:
         raise UserError(f"{what} counts in '{word}', which are no seconds; {XARRAY}")
@@ -155,17 +155,20 @@ def time_unit(dataset: Any, what: str) -> str | None:
 
 def is_mere_dimension(dataset: Any) -> bool:
     """Whether NetCDF wrote it for the length of an axis alone."""
-    return len(dataset.attrs) > 0 and _text(dataset.attrs.get("NAME")).startswith("This is a netCDF dimension but not")
+    return _attribute(dataset, "NAME").startswith("This is a netCDF dimension but not")
 
 
-def _range(attributes: Mapping[str, Any], dataset: Any, what: str, packed: bool) -> tuple[float | None, float | None]:
+def _attribute(dataset: Any, name: str) -> str:
+    return _text(dataset.attrs.get(name)) if len(dataset.attrs) else ""
+
+
+def _range(attributes: Mapping[str, Any], dataset: Any, what: str, packed: bool) -> tuple[float, float]:
     """The smallest and the largest stored number that is one."""
     given = {name: _numbers(attributes, name, what) for name in RANGES}
     if packed and any(np.asarray(attributes[name]).dtype.kind != dataset.dtype.kind for name in RANGES if given[name]):
         raise UserError(f"{what} is packed, and its valid range may be meant before or after unpacking; {XARRAY}")
-    pair = given["valid_range"] if len(given["valid_range"]) == 2 else [None, None]
-    low, high = ((given[name] or [None])[0] for name in RANGES[1:])
-    return (low if low is not None else pair[0]), (high if high is not None else pair[1])
+    low, high = given["valid_range"] if len(given["valid_range"]) == 2 else (-math.inf, math.inf)
+    return (given["valid_min"] or [low])[0], (given["valid_max"] or [high])[0]
 
 
 def _numbers(attributes: Mapping[str, Any], name: str, what: str, most: int | None = None) -> list[int | float]:
@@ -191,3 +194,43 @@ def _text(value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     return value.strip() if isinstance(value, str) else ""
+
+
+class HDF5File:
+    """An HDF5 file that is opened when it is first read, once in every process: its handles do not survive a fork."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._opened: tuple[int, Any] | None = None
+
+    def dataset(self, name: str) -> Any:
+        """The dataset of that name."""
+        if self._opened is None or self._opened[0] != os.getpid():
+            import h5py
+
+            self._opened = os.getpid(), h5py.File(self.path, "r")
+        return self._opened[1][name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_opened": None}
+
+
+class HDF5Source:
+    """A dataset of an HDF5 file.
+
+    Args:
+        file: The file.
+        name: Of the dataset, with its groups.
+        shape, dtype: As declared.
+        how: What its numbers mean.
+    """
+
+    def __init__(self, file: HDF5File, name: str, shape: tuple[int, ...], dtype: np.dtype, how: Meaning) -> None:
+        self.file, self.name, self.shape, self.dtype, self.how = file, name, shape, how.dtype(dtype), how
+        self.where = f"'{name}' of {file.path}"
+
+    def read(self, prefix: tuple[int, ...], start: int, stop: int) -> np.ndarray:
+        """array[*prefix, start:stop], as values."""
+        with readable(self.where):
+            stored = self.file.dataset(self.name)[(*prefix, slice(start, stop))]
+        return self.how.values(stored).astype(self.dtype, copy=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.core.alignment import aligned
+from mts3.data.core.matching import aligned
 from mts3.data.core.resolution import as_floats
 from mts3.data.core.stored import Rows, hold_last
 from mts3.data.core.trajectory import Dataset, Trajectory, channels_called

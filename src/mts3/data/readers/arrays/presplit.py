@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.core.alignment import align
+from mts3.data.core.matching import align
 from mts3.data.core.stored import Rows
 from mts3.data.core.trajectory import Dataset, Trajectory, as_float32
-from mts3.data.readers.result import ReadResult, refuse_resampling, refuse_self_described, roles
+from mts3.data.readers.result import ReadResult, refuse_self_described, roles
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -36,7 +36,6 @@ def read_presplit(arrays: Mapping[str, Rows], path: Path, kind: str, columns: Co
         UserError: if the shapes do not fit, or for a mapping of what such a file says itself.
     """
     refuse_self_described(columns, str(path))
-    refuse_resampling(columns, str(path))
     trajectories: list[Trajectory] = []
     notes: list[str] = []
     for part in ("train", "test"):

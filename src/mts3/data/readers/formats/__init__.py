@@ -42,27 +42,27 @@ ENDINGS: Registry[Reader] = Registry("reader of files that end in")
 _places: dict[str, int] = {}
 
 
-def reads(*endings: str, place: int = 100, **told_by: Any) -> Callable[[Given], Given]:
+def reads(*endings: str, place: int = 100, **known_by: Any) -> Callable[[Given], Given]:
     """A decorator of the reader of a format.
 
     Args:
         endings: Of its files, in lower case, as in ".csv". Contents say more than an ending.
-        place: Where its endings come among those of all formats, when a user is told which there are.
-        told_by: As in `Format`.
+        place: Where its endings come among those of all formats, in messages that list them.
+        known_by: As in `Format`.
     """
 
     def add(read: Given) -> Given:
         for ending in endings:
             ENDINGS.register(ending)(read)
             _places[ending] = place
-        FORMATS.append(Format(read, **told_by))
+        FORMATS.append(Format(read, **known_by))
         return read
 
     return add
 
 
 def endings() -> str:
-    """Of all formats, in the order in which a user is told them."""
+    """Of all formats, in the order in which messages list them."""
     return ", ".join(sorted(ENDINGS, key=_places.__getitem__))
 
 

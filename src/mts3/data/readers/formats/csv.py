@@ -6,16 +6,12 @@ of comment, with #.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from pathlib import Path
-
-import numpy as np
 
 from mts3.data.readers.formats import reads
 from mts3.data.readers.result import ReadResult
-from mts3.data.readers.tables.csv_rows import COMMENT, DELIMITERS, csv_rows
-from mts3.data.readers.tables.table import Table, read_table
-from mts3.data.readers.values.marks import Writing
+from mts3.data.readers.tables.csv_rows import COMMENT, DELIMITERS, csv_table
+from mts3.data.readers.tables.table import read_table
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -40,28 +36,7 @@ def read(path: Path, columns: Columns) -> ReadResult:
             not numeric, or can be read in two ways.
     """
     text, encoding = _text(path)
-    rows = csv_rows(text, path, columns)
-    places = {name: place for place, name in enumerate(rows.header) if name}
-
-    def load(names: list[str]) -> dict[str, np.ndarray]:
-        # As objects: an array of text would be as wide as its longest cell.
-        return {name: np.array([row[places[name]] for row in rows.rows], dtype=object) for name in names}
-
-    def rest(names: Collection[str]) -> Iterator[Iterator[str]]:
-        for name, place in places.items():
-            if name not in names:
-                yield (row[place] for row in rows.rows)
-
-    table = Table(
-        Writing(path, rest, rows.delimiter == ",", rows.line),
-        [name for name in rows.header if name],
-        load,
-        f"CSV with {DELIMITERS[rows.delimiter]}",
-        (" and a line of units" if rows.units else "") + encoding,
-        rows.units,
-        rows.notes,
-    )
-    return read_table(table, columns)
+    return read_table(csv_table(text, encoding, path, columns), columns)
 
 
 def _text(path: Path) -> tuple[str, str]:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from mts3.data.readers.formats import reads
-from mts3.data.readers.result import ReadResult, note_of, refuse_self_described, roles
+from mts3.data.readers.result import ReadResult, incomplete, listed, note_of, refuse_self_described, roles
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
-from mts3.data.readers.tables.lerobot_frames import INFO, frame_times, missing_notes
 from mts3.data.rows.assemble import assemble
+from mts3.data.rows.clock import TIME_TOLERANCE
 from mts3.data.rows.columns import Columns
 from mts3.data.rows.raw import RawTrajectory, RefusedRows
 from mts3.errors import UserError
@@ -22,6 +22,9 @@ from mts3.errors import UserError
 EPISODE, FRAME, STAMP, REWARD = "episode_index", "frame_index", "timestamp", "next.reward"
 STATE, OBSERVATION, ACTION = "observation.state", "observation.", "action"
 PICTURES = ("image", "video")
+# Seconds by which a timestamp may always differ: LeRobot itself allows 1e-4, and rounds to float32.
+LEAST_TOLERANCE = 1e-3
+INFO = "meta/info.json"
 
 
 def _is_one(folder: Path, start: bytes) -> bool:
@@ -48,14 +51,15 @@ def read(folder: Path, columns: Columns) -> ReadResult:
     rows = _rows(folder, wanted, STAMP if STAMP in features else None)
     order = np.lexsort((rows[FRAME][:, 0], rows[EPISODE][:, 0]))
     episodes, frames = rows[EPISODE][order, 0].astype(np.int64), rows[FRAME][order, 0]
-    times = frame_times(episodes, frames, rows[STAMP][order, 0] if STAMP in rows else None, fps)
+    stamps = rows[STAMP][order, 0] if STAMP in rows else None
+    stamped, clock = (None, "") if stamps is None else _stamped(episodes, frames, stamps, fps)
     # Frames are counted, not timed: a step that the user gives stands above the file's.
     step = columns.sample_time if columns.sample_time and not columns.resample else 1.0 / fps
     whole = RawTrajectory(
         folder.stem,
         np.concatenate([rows[key][order] for key in obs_keys], axis=1),
         np.concatenate([rows[key][order] for key in action_keys] or [np.empty((len(order), 0))], axis=1),
-        times.seconds if times.note else frames * step,
+        frames * step if stamped is None else stamped,
         rows[REWARD][order, 0] if reward else None,
     )
     names = [_channels(features, keys, rows) for keys in (obs_keys, action_keys)]
@@ -63,13 +67,13 @@ def read(folder: Path, columns: Columns) -> ReadResult:
     try:
         dataset, said = assemble(whole, names[0], names[1], columns, folder, ids)
     except RefusedRows as error:
-        raise (RefusedRows(f"{error}; {times.note}", error.recording, error.notes) if times.note else error) from error
-    if not times.note:  # what fps says is exact
+        raise (RefusedRows(f"{error}; {clock}", error.recording, error.notes) if clock else error) from error
+    if not clock:  # what fps says is exact
         dataset = replace(dataset, sample_time=columns.sample_time or 1.0 / fps)
     understood = roles(obs_keys, action_keys, reward, (f"{FRAME} at {fps:g} a second",), EPISODE)
-    unlike = STAMP in features and STAMP not in rows
-    clocks = [times.note] if times.note else ["timestamp is not compared: not every file has it in seconds"] * unlike
-    notes = (*clocks, *missing_notes(info, episodes, frames), *said)
+    if STAMP in features and stamps is None:
+        clock = "timestamp is not compared: not every file has it in seconds"
+    notes = (*filter(None, [clock]), *_missing_notes(info, episodes, frames), *said)
     return ReadResult(dataset, "LeRobot", understood, (*notes, *_left_out(features, (*obs_keys, *action_keys))))
 
 
@@ -82,23 +86,24 @@ def _rows(folder: Path, names: list[str], stamp: str | None) -> dict[str, np.nda
     parts: list[dict[str, np.ndarray]] = []
     for file in files:
         try:
-            extra = stamp is not None and stamp not in names and stamp in pa.parquet.read_schema(file).names
-            optional = [stamp] if stamp is not None and extra else []
-            table = read_parquet(file, [*names, *optional])
-            part = _numbers(table, names, file)
-            parts.append(part | {name: matrix for name in optional if (matrix := _seconds(table, name)) is not None})
+            extra = [name for name in pa.parquet.read_schema(file).names if name == stamp and name not in names]
+            table = read_parquet(file, [*names, *extra])
+            found = {name: leaves(table[name], name).get(name) for name in table.column_names}
         except (pa.ArrowException, UnicodeDecodeError, KeyError, OSError) as error:
             raise damaged(file, error) from error
-    everywhere = [stamp] if stamp is not None and all(stamp in part for part in parts) else []
-    return {
-        name: _joined([part[name] for part in parts], name, folder) for name in dict.fromkeys([*names, *everywhere])
-    }
-
-
-def _seconds(table: Any, name: str) -> np.ndarray | None:
-    """(R, 1) of a column with a number with a point in each row; whole numbers would count something else."""
-    matrix = leaves(table[name], name).get(name)
-    return matrix if matrix is not None and matrix.shape[1] == 1 and matrix.dtype.kind == "f" else None
+        part = {name: matrix for name, matrix in found.items() if matrix is not None}
+        other = next((name for name in names if name not in part), None)
+        if other is not None:
+            raise UserError(
+                f"column '{other}' of {file} is of type {table[other].type}; expected numbers, or lists of one length"
+            )
+        # Whole numbers would count something else than seconds.
+        for name in part.keys() & extra:
+            if part[name].shape[1] != 1 or part[name].dtype.kind != "f":
+                part.pop(name)
+        parts.append(part)
+    everywhere = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: _joined([part[name] for part in parts], name, folder) for name in everywhere}
 
 
 def _info(folder: Path) -> tuple[Mapping[str, Any], float]:
@@ -123,7 +128,7 @@ def _info(folder: Path) -> tuple[Mapping[str, Any], float]:
 
 def _wanted(features: Mapping[str, Any], columns: Columns, where: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Features of observations and of actions."""
-    refuse_self_described(columns, where)
+    refuse_self_described(columns, where, timed=True)
     numeric = [name for name, feature in features.items() if not _is_picture(feature)]
     obs = columns.obs or tuple(name for name in numeric if name == STATE)
     obs = obs or tuple(name for name in numeric if name.startswith(OBSERVATION))
@@ -137,19 +142,6 @@ def _wanted(features: Mapping[str, Any], columns: Columns, where: str) -> tuple[
 
 def _is_picture(feature: Mapping[str, Any]) -> bool:
     return feature.get("dtype") in PICTURES
-
-
-def _numbers(table: Any, names: Sequence[str], file: Path) -> dict[str, np.ndarray]:
-    """(R, channels) of each column."""
-    found: dict[str, np.ndarray] = {}
-    for name in names:
-        matrix = leaves(table[name], name).get(name)
-        if matrix is None:
-            raise UserError(
-                f"column '{name}' of {file} is of type {table[name].type}; expected numbers, or lists of one length"
-            )
-        found[name] = matrix
-    return found
 
 
 def _joined(blocks: list[np.ndarray], name: str, folder: Path) -> np.ndarray:
@@ -179,3 +171,46 @@ def _left_out(features: Mapping[str, Any], used: Sequence[str]) -> tuple[str, ..
     pictures = [name for name, feature in features.items() if _is_picture(feature)]
     others = [name for name in features if name.startswith((OBSERVATION, ACTION)) and name not in (*used, *pictures)]
     return (*note_of("left out, images and videos", pictures), *note_of("not used", others))
+
+
+def _stamped(episodes: np.ndarray, frames: np.ndarray, stamps: np.ndarray, fps: float) -> tuple[np.ndarray | None, str]:
+    """(R,) seconds, by timestamps in episodes where they differ from frames, and a note; None and "" where none does.
+
+    Both count from the first frame of the episode. They differ where one timestamp is off by more than a tenth of a
+    frame, a millisecond, and what float32 cannot tell.
+    """
+    counted = frames / fps
+    _, first, which = np.unique(episodes, return_index=True, return_inverse=True)
+    seconds = stamps.astype(np.float64)
+    coarse = np.spacing(np.abs(stamps)).astype(np.float64) if stamps.dtype.kind == "f" else np.zeros(len(stamps))
+    allowed = max(LEAST_TOLERANCE, TIME_TOLERANCE / fps) + coarse + coarse[first][which]
+    off = (seconds - seconds[first][which]) - (counted - counted[first][which])
+    differs = ~(np.abs(off) <= allowed)  # so that NaN differs
+    if not differs.any():
+        return None, ""
+    differing = np.unique(which[differs])
+    row = int(np.argmax(differs))
+    by = "missing" if np.isnan(off[row]) else f"by {off[row]:.3g} s"
+    note = (
+        f"timestamp is not frame_index / fps in {len(differing)} of {len(first)} episodes, first at frame "
+        f"{frames[row]:g} of episode_{episodes[row]} ({by}): the timestamps are the times there; if "
+        f"they are wrong, take the feature timestamp out of {INFO}"
+    )
+    return np.where(np.isin(which, differing), seconds, counted), note
+
+
+def _missing_notes(info: Mapping[str, Any], episodes: np.ndarray, frames: np.ndarray) -> tuple[str, ...]:
+    """A line each about what the set should have and has not: frames, episodes by number, first frames of episodes."""
+    there, first = np.unique(episodes, return_index=True)
+    notes = incomplete(
+        INFO, ("episodes", len(there), info.get("total_episodes")), ("frames", len(frames), info.get("total_frames"))
+    )
+    # Not the numbers themselves: one may be as large as a file wants.
+    before = np.flatnonzero(np.diff(there, prepend=-1) > 1)
+    if len(before):
+        gaps = [f"episode_{there[i]}" for i in before]
+        notes = (*notes, f"episode_index leaves out episodes before {listed(gaps)}")
+    late = [f"episode_{number}" for number, frame in zip(there, frames[first], strict=True) if frame > 0]
+    if late:
+        notes = (*notes, f"first frames are missing of {listed(late)}: frame_index does not start at 0")
+    return notes

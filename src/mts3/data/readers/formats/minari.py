@@ -14,9 +14,9 @@ from typing import Any
 
 from mts3.data.core.stored import Rows
 from mts3.data.readers.arrays.episodes import Episode, left_out_notes, read_episodes
-from mts3.data.readers.arrays.hdf5_episodes import MAIN_FILE
 from mts3.data.readers.arrays.minari_spaces import DESCRIPTION, Description, described, plain_name
 from mts3.data.readers.formats import hdf5, reads
+from mts3.data.readers.formats.hdf5 import MAIN_FILE
 from mts3.data.readers.result import ReadResult, reason
 from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
 from mts3.data.rows.columns import Columns

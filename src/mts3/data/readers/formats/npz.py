@@ -9,19 +9,17 @@ import zlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
-from mts3.data.core.alignment import align
+from mts3.data.core.matching import align
 from mts3.data.core.native import FORMAT_KEY, from_arrays
 from mts3.data.core.stored import LARGE, Rows, StoredArray
 from mts3.data.readers.arrays.named import read_arrays
 from mts3.data.readers.arrays.presplit import PRESPLIT_KEYS, read_presplit
-from mts3.data.readers.arrays.sources import NpzSource
 from mts3.data.readers.formats import reads
 from mts3.data.readers.limits import refuse_oversized
-from mts3.data.readers.result import ReadResult, reason, refuse_resampling, refuse_self_described, roles
+from mts3.data.readers.result import ReadResult, readable, reason, refuse_self_described, roles
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -34,6 +32,7 @@ SHORT = 2**23
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError, struct.error)
 # numpy writes these two. Others decompress whole blocks at once, beyond what is asked for.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 @reads(".npz", starts=(b"PK\x03\x04",), place=1)
@@ -56,7 +55,6 @@ def read(path: Path, columns: Columns) -> ReadResult:
                 "sample_time and action_shift"
             )
         refuse_self_described(columns, str(path))
-        refuse_resampling(columns, str(path))
         dataset = from_arrays(arrays, path)
         dataset = replace(dataset, sample_time=columns.sample_time or dataset.sample_time)
         dataset = align(dataset, columns.action_shift)
@@ -79,8 +77,9 @@ def load_arrays(path: Path) -> dict[str, Rows]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [info for info in archive.infolist() if info.filename.endswith(ENDING)]
-            large = sum(info.file_size for info in members) > LARGE
-            staying = [info for info in members if large and _may_stay(info)]
+            # What lies there as it is, and is not one of the short ones.
+            plain = [info for info in members if info.compress_type == zipfile.ZIP_STORED and info.file_size > SHORT]
+            staying = plain if sum(info.file_size for info in members) > LARGE else []
             _refuse_archive(members, staying, path)
             return {
                 info.filename.removesuffix(ENDING): (_stored if info in staying else _load)(archive, info, path)
@@ -92,11 +91,6 @@ def load_arrays(path: Path) -> dict[str, Rows]:
         raise UserError(
             f"{path} is no readable npz file, or it is truncated ({reason(error)}); get it or write it again"
         ) from error
-
-
-def _may_stay(info: zipfile.ZipInfo) -> bool:
-    """Whether an array may stay in the file: it lies there as it is, and is not one of the short ones."""
-    return info.compress_type == zipfile.ZIP_STORED and info.file_size > SHORT
 
 
 def _refuse_archive(members: list[zipfile.ZipInfo], staying: list[zipfile.ZipInfo], path: Path) -> None:
@@ -142,28 +136,45 @@ def _checked(
     """Shape, whether in Fortran's order, type, and bytes of the header of an array."""
     name = info.filename.removesuffix(ENDING)
     with archive.open(info) as member:
-        shape, fortran, dtype = _header(member)
+        version = np.lib.format.read_magic(member)
+        if version not in HEADERS:
+            raise ValueError(f"an array of format {version[0]}.{version[1]}; expected 1.0 or 2.0")
+        shape, fortran, dtype = HEADERS[version](member)
         if dtype.hasobject:
             raise UserError(f"{path} holds pickled objects, which could run code; save plain arrays of numbers")
         header_bytes = member.tell()
     declared, held = math.prod(shape) * dtype.itemsize, info.file_size - header_bytes
     if min(shape, default=0) < 0 or declared != held:
+        written = str(shape) if len(str(shape)) < 80 else f"of {len(shape)} axes"
         raise UserError(
-            f"array '{name}' of {path} declares shape {_short(shape)} of {dtype}, {declared} bytes, and holds "
+            f"array '{name}' of {path} declares shape {written} of {dtype}, {declared} bytes, and holds "
             f"{held}; the file is damaged: get it or write it again"
         )
     return shape, fortran, dtype, header_bytes
 
 
-def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
-    version = np.lib.format.read_magic(member)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(member)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(member)
-    raise ValueError(f"an array of format {version[0]}.{version[1]}; expected 1.0 or 2.0")
+class NpzSource:
+    """An array of an npz, stored as it is, in C order: rows are a place in the file.
 
+    Args:
+        path: The file.
+        name: Of the array.
+        offset: Where its first value lies.
+        shape, dtype: As its header says.
+    """
 
-def _short(shape: tuple[int, ...]) -> str:
-    text = str(shape)
-    return text if len(text) < 80 else f"of {len(shape)} axes"
+    def __init__(self, path: Path, name: str, offset: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self.path, self.offset, self.shape, self.dtype = path, offset, shape, dtype
+        self.where = f"'{name}' of {path}"
+
+    def read(self, prefix: tuple[int, ...], start: int, stop: int) -> np.ndarray:
+        """array[*prefix, start:stop]."""
+        axes = len(prefix)
+        first = sum(index * math.prod(self.shape[axis + 1 :]) for axis, index in enumerate((*prefix, start)))
+        shape = (stop - start, *self.shape[axes + 1 :])
+        count = math.prod(shape)
+        with readable(self.where):
+            flat = np.fromfile(self.path, self.dtype, count, offset=self.offset + first * self.dtype.itemsize)
+        if len(flat) < count:
+            raise UserError(f"{self.where} ends before row {stop}: the file changed or was cut; write it again")
+        return flat.reshape(shape)

@@ -13,10 +13,10 @@ import numpy as np
 
 from mts3.data.readers.formats import reads
 from mts3.data.readers.result import ReadResult
-from mts3.data.readers.tables.arrow import damaged, leaves, pyarrow, read_parquet
+from mts3.data.readers.tables.arrow import damaged, is_list, is_number, leaves, pyarrow, read_parquet
 from mts3.data.readers.tables.table import Table, read_table
 from mts3.data.readers.values.marks import Writing
-from mts3.data.rows.cells import refuse_long
+from mts3.data.rows.codes import refuse_long
 from mts3.data.rows.columns import ACTION_PREFIXES, OBS_PREFIXES, Columns
 from mts3.errors import UserError
 
@@ -52,11 +52,10 @@ def read(path: Path, columns: Columns) -> ReadResult:
 
 def _holds_numbers(kind: Any, pa: Any) -> bool:
     """Whether a type is of lists or fields, of numbers in the end."""
-    types = pa.types
-    if types.is_struct(kind):
-        return any(_is_number(field.type, pa) or _holds_numbers(field.type, pa) for field in kind)
-    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
-    return is_list and (_is_number(kind.value_type, pa) or _holds_numbers(kind.value_type, pa))
+    inner = (
+        [field.type for field in kind] if pa.types.is_struct(kind) else [kind.value_type] if is_list(kind, pa) else []
+    )
+    return any(is_number(part, pa) or _holds_numbers(part, pa) for part in inner)
 
 
 def _asked(name: str, columns: Columns) -> bool:
@@ -65,10 +64,6 @@ def _asked(name: str, columns: Columns) -> bool:
         return True
     starts = [wanted.partition("*")[0] for wanted in (*columns.obs, *columns.actions)]
     return any(start.startswith(name) or name.startswith(start) for start in starts)
-
-
-def _is_number(kind: Any, pa: Any) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
 
 
 def _nested(path: Path, names: list[str]) -> dict[str, dict[str, np.ndarray]]:

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mts3.data.readers.arrays.pickle_bounds import SAFE_WAY, refuse_endless_pickle
 from mts3.data.readers.arrays.presplit import PRESPLIT_KEYS, read_presplit
-from mts3.data.readers.arrays.safe_pickle import ALLOWED, as_array, load_pickle
+from mts3.data.readers.arrays.safe_pickle import ALLOWED, SAFE_WAY, as_array, load_pickle, refuse_endless_pickle
 from mts3.data.readers.formats import reads
 from mts3.data.readers.limits import refuse_oversized
 from mts3.data.readers.result import ReadResult, reason
@@ -98,17 +97,14 @@ def _of_dictionary(content: Any, path: Path, columns: Columns, kind: str) -> Rea
             parts |= {f"normalizer/{name}/mean": pair[0], f"normalizer/{name}/std": pair[1]}
     tensors = {key: value for key, value in parts.items() if isinstance(value, torch.Tensor)}
     for key, tensor in tensors.items():
-        _refuse_odd(tensor, f"'{key}' of {path}")
+        odd = tensor.is_quantized or tensor.is_nested or tensor.is_meta or tensor.dtype.is_complex
+        if odd or tensor.layout != torch.strided:
+            kind_of = f"{tensor.dtype}, {tensor.layout}"
+            raise UserError(f"'{key}' of {path} is a tensor of {kind_of}; expected plain numbers in memory")
     # A tensor may repeat a few bytes of the file as often as it declares.
     refuse_oversized(path, sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()))
     arrays = {key: _array(value, f"'{key}' of {path}") for key, value in parts.items()}
     return read_presplit(arrays, path, kind, columns)
-
-
-def _refuse_odd(tensor: torch.Tensor, what: str) -> None:
-    odd = tensor.is_quantized or tensor.is_nested or tensor.is_meta or tensor.dtype.is_complex
-    if odd or tensor.layout != torch.strided:
-        raise UserError(f"{what} is a tensor of {tensor.dtype}, {tensor.layout}; expected plain numbers in memory")
 
 
 def _array(value: Any, what: str) -> np.ndarray:

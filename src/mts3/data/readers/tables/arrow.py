@@ -79,19 +79,28 @@ def leaves(column: Any, name: str) -> dict[str, np.ndarray | None]:
     return found
 
 
+def is_number(kind: Any, pa: Any) -> bool:
+    """Whether a type is of numbers, or true and false."""
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+
+
+def is_list(kind: Any, pa: Any) -> bool:
+    """Whether a type is of lists."""
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
 def _matrix(array: Any, pa: Any) -> np.ndarray | None:
-    kinds = pa.types
     size = 1
     rows = len(array)
-    while kinds.is_list(array.type) or kinds.is_large_list(array.type) or kinds.is_fixed_size_list(array.type):
+    while is_list(array.type, pa):
         inner = array.flatten()
         if array.null_count or (len(array) and len(inner) % len(array)):
             return None
         size = len(inner) // rows if rows else 0
-        lengths = array.value_lengths().to_numpy() if not kinds.is_fixed_size_list(array.type) else np.empty(0)
+        lengths = array.value_lengths().to_numpy() if not pa.types.is_fixed_size_list(array.type) else np.empty(0)
         if len(lengths) and (lengths != lengths[0]).any():
             return None
         array = inner
-    if not (kinds.is_integer(array.type) or kinds.is_floating(array.type) or kinds.is_boolean(array.type)):
+    if not is_number(array.type, pa):
         return None
     return array.to_numpy(zero_copy_only=False).reshape(rows, size)

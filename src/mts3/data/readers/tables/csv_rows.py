@@ -1,4 +1,4 @@
-"""The text of a CSV file -> its header and its rows of data; what is neither is left out, and said."""
+"""The text of a CSV file -> its columns; what is neither header nor a row of data is left out, and said."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mts3.data.rows.cells import MISSING, as_number
-from mts3.data.rows.codes import Codes
+import numpy as np
+
+from mts3.data.readers.tables.table import Table
+from mts3.data.readers.values.marks import Writing
+from mts3.data.rows.codes import MISSING, Codes, as_number
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -28,49 +30,15 @@ LONGEST_UNIT = 24
 VALUE = re.compile(r"[+-]?[.,]?\d[-\d.,:/ TZ+eE]*")
 
 
-@dataclass(frozen=True)
-class CsvRows:
-    """Cells of text.
-
-    Attributes:
-        header: A name a column, "" where it has none.
-        rows: As many cells each, or more that are empty.
-        units: Of the columns, where a line under the header gives them.
-        delimiter: What separates cells.
-        notes: What was left out, a line each.
-        text: The whole file.
-        skipped: Lines above the header.
-        places: Of each row, its number among all records under the header.
-    """
-
-    header: list[str]
-    rows: list[list[str]]
-    units: dict[str, str]
-    delimiter: str
-    notes: tuple[str, ...]
-    text: str
-    skipped: int
-    places: range | list[int]
-
-    def line(self, row: int) -> str:
-        """Where data row number `row`, from 0, stands in the file, to follow its name; found by reading it again."""
-        lines = io.StringIO(self.text, newline="")
-        for _ in range(self.skipped):
-            lines.readline()
-        reader = _reader(lines, self.delimiter)
-        for _ in range(self.places[row] + 2):
-            next(reader)
-        return f", line {self.skipped + reader.line_num},"
-
-
-def csv_rows(text: str, path: Path, columns: Columns) -> CsvRows:
-    """Header and rows of data.
+def csv_table(text: str, encoding: str, path: Path, columns: Columns) -> Table:
+    """The named columns of a CSV file.
 
     Left out are lines of comment, and lines with nothing between their separators at the end of the file, or where a
     step would have a time or an action.
 
     Args:
         text: The file.
+        encoding: In words, to end the format in words.
         path: For errors.
         columns: The user's mapping; its time, actions and missing count.
 
@@ -87,40 +55,44 @@ def csv_rows(text: str, path: Path, columns: Columns) -> CsvRows:
         header.pop()
     _refuse_repeated(header, path)
     _refuse_numbers(header, comment, columns, path)
-    # Most rows are as they should be: one look at each.
-    odd = {
-        place: record
-        for place, record in enumerate(records)
-        if len(record) != width or not record[0].strip() or record[0][0] == COMMENT
-    }
-    comments = _comments(odd, len(records), width)
+    cells = {name: cell for cell, name in enumerate(header) if name}
     # A step that has more than observations, which may all be missing, is never blank.
-    has_more = columns.time or columns.channels([name for name in header if name], str(path))[1]
-    blank = _blank(odd, len(records), bool(has_more))
-    left_out = {*comments, *blank, *(place for place, record in odd.items() if not record)}
-    places: range | list[int] = range(len(records))
-    if left_out:
-        places = [place for place in places if place not in left_out]
-        records = [records[place] for place in places]
-    has_units = _has_units(records, Codes.of(columns.missing))
-    units = dict(zip(header, (cell.strip() for cell in records[0]), strict=False)) if has_units else {}
-    kept = CsvRows(
-        header,
-        records[has_units:],
-        units,
-        delimiter,
-        (
-            *_left_out(len(blank), "with nothing but separators"),
-            *_left_out(len(comments), f"of comment, which start with {COMMENT}"),
-            *_nameless(header),
-        ),
-        text,
-        skipped,
-        places[has_units:],
+    has_more = columns.time or columns.channels(list(cells), str(path))[1]
+    left_out, notes, ragged = _no_steps(records, width, bool(has_more))
+    places = [place for place in range(len(records)) if place not in left_out] if left_out else range(len(records))
+    rows = [records[place] for place in places] if left_out else records
+    has_units = _has_units(rows, Codes.of(columns.missing))
+    units = dict(zip(header, (cell.strip() for cell in rows[0]), strict=False)) if has_units else {}
+    rows, places = rows[has_units:], places[has_units:]
+
+    def line(row: int) -> str:
+        return _line(text, skipped, delimiter, places[row])
+
+    def load(names: list[str]) -> dict[str, np.ndarray]:
+        # As objects: an array of text would be as wide as its longest cell.
+        return {name: np.array([row[cells[name]] for row in rows], dtype=object) for name in names}
+
+    def rest(names: Collection[str]) -> Iterator[Iterator[str]]:
+        return ((row[cell] for row in rows) for name, cell in cells.items() if name not in names)
+
+    if ragged:
+        _refuse_ragged(rows, len(header), delimiter, line, path)
+    more = (" and a line of units" if has_units else "") + encoding
+    writing = Writing(path, rest, delimiter == ",", line)
+    return Table(
+        writing, list(cells), load, f"CSV with {DELIMITERS[delimiter]}", more, units, (*notes, *_nameless(header))
     )
-    if any(len(record) != width for place, record in odd.items() if place not in left_out):
-        _refuse_ragged(kept, path)
-    return kept
+
+
+def _line(text: str, skipped: int, delimiter: str, place: int) -> str:
+    """Where a record under the header, counted from 0, stands in a text, below what is skipped; by reading it again."""
+    lines = io.StringIO(text, newline="")
+    for _ in range(skipped):
+        lines.readline()
+    reader = _reader(lines, delimiter)
+    for _ in range(place + 2):
+        next(reader)
+    return f", line {skipped + reader.line_num},"
 
 
 def _records(lines: Iterable[str], delimiter: str, path: Path) -> list[list[str]]:
@@ -172,6 +144,21 @@ def _refuse_numbers(header: list[str], comment: str, columns: Columns, path: Pat
     )
 
 
+def _no_steps(records: list[list[str]], width: int, has_more: bool) -> tuple[set[int], list[str], bool]:
+    """The places of records that are left out, a line about each kind, and whether others have another width."""
+    # Most rows are as they should be: one look at each.
+    odd = {
+        place: record
+        for place, record in enumerate(records)
+        if len(record) != width or not record[0].strip() or record[0][0] == COMMENT
+    }
+    blank, comments = _blank(odd, len(records), has_more), _comments(odd, len(records), width)
+    kinds = ((blank, "with nothing but separators"), (comments, f"of comment, which start with {COMMENT}"))
+    notes = [f"left out {len(found)} line{'s' * (len(found) > 1)} {what}" for found, what in kinds if found]
+    left_out = {*comments, *blank, *(place for place, record in odd.items() if not record)}
+    return left_out, notes, any(len(record) != width for place, record in odd.items() if place not in left_out)
+
+
 def _comments(odd: Mapping[int, list[str]], count: int, width: int) -> set[int]:
     """Lines of comment; where most lines start with the sign it belongs to the data, and so it does in #N/A,1,2."""
     found = {place for place, record in odd.items() if record and record[0].startswith(COMMENT)}
@@ -195,10 +182,6 @@ def _blank(odd: Mapping[int, list[str]], count: int, anywhere: bool) -> set[int]
     return {place for place in found if place >= last}
 
 
-def _left_out(count: int, what: str) -> tuple[str, ...]:
-    return (f"left out {count} line{'s' * (count > 1)} {what}",) if count else ()
-
-
 def _nameless(header: list[str]) -> tuple[str, ...]:
     numbers = [str(number) for number, name in enumerate(header, start=1) if not name]
     if not numbers:
@@ -207,14 +190,13 @@ def _nameless(header: list[str]) -> tuple[str, ...]:
     return (f"not used: column{'s' * (len(numbers) > 1)} number {shown}, without a name",)
 
 
-def _refuse_ragged(rows: CsvRows, path: Path) -> None:
-    width = len(rows.header)
-    for number, row in enumerate(rows.rows):
+def _refuse_ragged(rows: list[list[str]], width: int, delimiter: str, line: Callable[[int], str], path: Path) -> None:
+    for number, row in enumerate(rows):
         if len(row) != width and (len(row) < width or any(cell.strip() for cell in row[width:])):
             above = number == 0 and len(row) > width
-            advice = f"delete lines above the names, or put cells that hold {DELIMITERS[rows.delimiter]} in quotes"
+            advice = f"delete lines above the names, or put cells that hold {DELIMITERS[delimiter]} in quotes"
             raise UserError(
-                f"{path}{rows.line(number)} has {len(row)} cells in data row {number + 1}; its header has {width} "
+                f"{path}{line(number)} has {len(row)} cells in data row {number + 1}; its header has {width} "
                 f"columns: {advice if above else 'mend the line'}"
             )
 

@@ -1,7 +1,11 @@
-"""One cell of text with a date, a time of day or both -> its parts. What they mean is up to the whole column."""
+"""One cell of text with a date, a time of day or both -> its parts. What they mean is up to the whole column.
+
+And numbers that are written as dates, which their digits tell.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -30,22 +34,24 @@ CLOCK = re.compile(
 # "+02:00", and what Java adds in brackets.
 OFFSET = re.compile(r"(?:utc|gmt)?\s*([+-])(\d\d):?(\d\d)?(?:\[[\w/+-]+\])?", re.IGNORECASE)
 
+# 20240131, 202401311259 and 20240131125900 by their number of digits.
+CALENDAR = {8: "YYYYMMDD", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS"}
+YEARS = 1900, 2100
+
 
 class Cell(NamedTuple):
     """The parts of a cell.
 
     Attributes:
-        date: Its three fields in the order of the cell, a month by name as "m5"; () where there is none.
+        date: Its three fields in the order of the cell; zeros where there is none.
         form: Of the date: what separates the fields, and which is known to be what, as in "-ymd" or "/???".
         clock: Seconds of the day; 0 where none is given.
-        timed: Whether a time of day is given, with seconds where there is no date.
         offset: Seconds before UTC; None where no zone is given.
     """
 
     date: tuple[int, int, int]
     form: str
     clock: float
-    timed: bool
     offset: float | None
 
 
@@ -53,14 +59,8 @@ class UnknownZone(ValueError):
     """A name that stands for no zone, or for several."""
 
 
-def parsed(
-    text: str, dates: dict[str, tuple[tuple[int, int, int], str]], zones: dict[str, float | None]
-) -> Cell | None:
-    """The parts of one cell, or None where it is neither a date nor a time of day.
-
-    Args:
-        text: Without blanks around it.
-        dates, zones: What is known from cells before; a day has many rows.
+def parsed(text: str) -> Cell | None:
+    """The parts of one cell, without blanks around it, or None where it is neither a date nor a time of day.
 
     Raises:
         UnknownZone: with the name.
@@ -69,14 +69,11 @@ def parsed(
     date, form, end = (0, 0, 0), "", 0
     if found is not None:
         end = found.end()
-        known = dates.get(text[:end])
-        if known is None:
-            known = dates[text[:end]] = _fields(found)
-        date, form = known
+        date, form = _fields(found[0])
         if not form:
             return None
         if end == len(text):
-            return Cell(date, form, 0.0, False, None)
+            return Cell(date, form, 0.0, None)
         between = BETWEEN.match(text, end)
         end = between.end() if between is not None else end
     clock = CLOCK.match(text, end)
@@ -87,15 +84,16 @@ def parsed(
         return None
     rest = text[clock.end() :]
     if not rest:
-        return Cell(date, form, seconds, True, None)
-    if rest not in zones:
-        zones[rest] = _offset(rest)
-    offset = zones[rest]
-    return None if offset is None else Cell(date, form, seconds, True, offset)
+        return Cell(date, form, seconds, None)
+    offset = _offset(rest)
+    return None if offset is None else Cell(date, form, seconds, offset)
 
 
-def _fields(found: re.Match[str]) -> tuple[tuple[int, int, int], str]:
+@functools.lru_cache(1024)  # a day has many rows
+def _fields(date: str) -> tuple[tuple[int, int, int], str]:
     """The three fields, and their form; "" for a month that is none."""
+    found = DATE.match(date)
+    assert found is not None  # as in the cell
     part = found.groupdict()
     if part["sep"]:
         sep, a, b, c = part["sep"], part["a"], part["b"], part["c"]
@@ -137,6 +135,29 @@ def calendar_days(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> tuple
     return days.astype(np.int64), sound
 
 
+def calendar_seconds(values: np.ndarray) -> np.ndarray | None:
+    """(R,) seconds since 1970 of numbers that are written as dates, each of them one; else None."""
+    known = np.isfinite(values)
+    rows = values[known]
+    whole = np.floor(rows).astype(np.int64) if np.abs(rows).max() < 1e15 else np.zeros(1, np.int64)
+    digits = {len(str(int(whole.min()))), len(str(int(whole.max())))}
+    if len(digits) > 1 or whole.min() < 0 or not digits <= CALENDAR.keys():
+        return None
+    length = digits.pop()
+    second, fraction = (whole % 100 if length == 14 else 0 * whole), rows - whole
+    rest = whole // 100 if length == 14 else whole
+    minute, hour = (rest % 100, rest // 100 % 100) if length > 8 else (0 * rest, 0 * rest)
+    rest = rest // 10_000 if length > 8 else rest
+    day, month, year = rest % 100, rest // 100 % 100, rest // 10_000
+    days, sound = calendar_days(year, month, day)
+    sound &= (YEARS[0] <= year) & (year < YEARS[1]) & (hour <= 24) & (minute < 60) & (second <= 60)
+    if not sound.all() or (length < 14 and fraction.any()):
+        return None
+    out = np.full(len(values), np.nan)
+    out[known] = days * 86400.0 + hour * 3600 + minute * 60 + second + fraction
+    return out
+
+
 def _seconds(found: re.Match[str], dated: bool) -> float | None:
     """Seconds of the day; None for what is no time of day. Without a date, hours count on beyond 24."""
     hour, minute, second, fraction = (found[i] or found[i + 4] for i in range(1, 5))
@@ -152,6 +173,7 @@ def _seconds(found: re.Match[str], dated: bool) -> float | None:
     return h * 3600 + m * 60 + s + (float(f"0.{fraction}") if fraction else 0.0)
 
 
+@functools.lru_cache(1024)
 def _offset(text: str) -> float | None:
     """Seconds before UTC; None for what is no zone."""
     found = OFFSET.fullmatch(text)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mts3.data.rows.cells import as_number
+from mts3.data.rows.codes import as_number
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -99,12 +99,6 @@ def recognised(texts: Mapping[str, Iterable[object]], columns: Columns, writing:
 def is_written_number(cell: str) -> bool:
     """Whether a cell is a number in any way of writing it."""
     return as_number(cell) is not None or any(written.fullmatch(cell) for written in _NUMBERS.values())
-
-
-def words(decimals: Collection[str], thousands: Collection[str]) -> str:
-    """What is said of the signs that were met, as in " and decimal commas and points for thousands"."""
-    commas = " and decimal commas" if "," in decimals else ""
-    return commas + "".join(f" and {PLURALS[sign]} for thousands" for sign in SIGNS if sign in thousands)
 
 
 @dataclass

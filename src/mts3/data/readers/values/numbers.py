@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mts3.data.readers.values.marks import Marks, Writing, is_written_number, recognised, stripped, words
-from mts3.data.rows.cells import as_number, as_numbers, bare, refuse_long
-from mts3.data.rows.codes import EMPTY, Codes, Counts, notes
+from mts3.data.readers.values.marks import PLURALS, SIGNS, Marks, Writing, is_written_number, recognised, stripped
+from mts3.data.rows.codes import EMPTY, Codes, Counts, as_number, as_numbers, bare, notes, refuse_long
 from mts3.data.rows.columns import Columns
 from mts3.errors import UserError
 
@@ -26,7 +25,7 @@ class Numbers:
         values: (R,) float64 by name; NaN for empty cells and words for missing.
         times: (R,) by name; text with numbers as Python writes them, and dates as they are.
         decimals, thousands: The signs that were met as such.
-        counts: Words taken as missing.
+        counts: Words for missing, how often each.
         pairs: A line for each column of two words.
     """
 
@@ -39,8 +38,9 @@ class Numbers:
 
     @property
     def format(self) -> str:
-        """The signs in words, to follow those of the format."""
-        return words(self.decimals, self.thousands)
+        """The signs in words, to follow the format's, as in " and decimal commas and points for thousands"."""
+        commas = " and decimal commas" if "," in self.decimals else ""
+        return commas + "".join(f" and {PLURALS[sign]} for thousands" for sign in SIGNS if sign in self.thousands)
 
     @property
     def notes(self) -> tuple[str, ...]:

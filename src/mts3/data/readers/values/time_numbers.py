@@ -1,13 +1,16 @@
-"""Times that are numbers -> seconds: what they count in is said, or told by how large they are and how far apart."""
+"""Times that are numbers -> seconds: what they count in is stated, or recognised by their size and steps.
+
+It is stated by the user, by the name of the column or by its unit: "t_ms", "time [ms]", "hours since 1990-01-01".
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 
-from mts3.data.readers.values.date_cells import calendar_days
-from mts3.data.readers.values.time_units import IN_WORDS, stated_unit
+from mts3.data.readers.values.date_cells import CALENDAR, calendar_seconds
 from mts3.data.rows.clock import TIME_TOLERANCE
 from mts3.data.rows.columns import TIME_UNITS
 from mts3.data.rows.raw import Times, Written
@@ -20,18 +23,33 @@ EPOCH = 788_918_400, 4_102_444_800
 LARGEST = 1e11
 # Days of spreadsheets (since 1900) and of astronomers (modified), of MATLAB (since year 0), and of the Julian calendar.
 DAYS = (30_000, 80_000), (710_000, 770_000), (2_440_000, 2_490_000)
-# 20240131, 202401311259 and 20240131125900 by their number of digits.
-CALENDAR = {8: "YYYYMMDD", 12: "YYYYMMDDHHMM", 14: "YYYYMMDDHHMMSS"}
-YEARS = 1900, 2100
 # Seconds between the rows of logs that count in days.
 INTERVALS = (60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200)
 # Steps of a clock in seconds that has run for a day are no shorter.
 SHORTEST = 1e-3
 # Minutes by which a clock that jitters may leave whole ones; steps of 1000, 2000 or 1024 are further away.
 NEAR_MINUTES = 0.05
-# What a note holds where numbers were taken for seconds and are no likely ones; `check` looks for it.
+# What a note holds where numbers count as seconds and are no likely ones; `check` looks for it.
 UNLIKELY = "taken for seconds, though as large or as far apart as days or milliseconds would be (time_unit=d, ms, ..)"
 ADVICE = "say what it counts in with time_unit=s, ms, us, ns, min, h or d (mts3 train: data.columns.time_unit=ms)"
+# As in `mts3.data.rows.columns.TIME_UNITS`, and in words.
+WORDS = {
+    "s": ("s", "sec", "secs", "second", "seconds"),
+    "ms": ("ms", "msec", "msecs", "milli", "millis", "millisecond", "milliseconds"),
+    "us": ("us", "µs", "μs", "usec", "usecs", "micro", "micros", "microsecond", "microseconds"),
+    "ns": ("ns", "nsec", "nsecs", "nano", "nanos", "nanosec", "nanosecond", "nanoseconds"),
+    "min": ("min", "mins", "minute", "minutes"),
+    "h": ("h", "hr", "hrs", "hour", "hours"),
+    "d": ("d", "day", "days"),
+}
+UNIT_OF = {word: unit for unit, words in WORDS.items() for word in words}
+IN_WORDS = {unit: words[-1] for unit, words in WORDS.items()}
+_ANY = "|".join(sorted(UNIT_OF, key=len, reverse=True))
+SINCE = re.compile(rf"\b({_ANY})\s+since\b", re.IGNORECASE)
+# "time [ms]", "t_ms", "t/ms", "time, ms", "stamp.sec".
+AT_END = re.compile(rf"[\s_\-./,:(\[{{]\s*({_ANY})\s*[)\]}}]?\s*$", re.IGNORECASE)
+# "stampMs", "timeNanos"; a single letter would be part of a word.
+CAMEL = re.compile(rf"(?<=[a-z])((?:{'|'.join(w.capitalize() for w in UNIT_OF if len(w) > 1)}))$")
 
 
 def number_times(values: np.ndarray, name: str, path: Path, given: str | None, unit: str = "") -> Times:
@@ -54,45 +72,45 @@ def number_times(values: np.ndarray, name: str, path: Path, given: str | None, u
     if not len(known):
         return Times(np.full(len(values), np.nan))
     values = values if finite.all() else np.where(finite, values, np.nan).astype(values.dtype)
-    title, starts = f"time '{name}'", f"time column '{name}' of {path} starts with"
     said = given or stated_unit(name, unit)
-    if said is not None:
+    calendar = calendar_seconds(values) if said is None else None
+    if calendar is not None:
+        form = CALENDAR[len(str(int(known[0])))]
+        return Times(since_first(calendar), Written(f"time '{name}': dates as {form}", local=True, from_first=True))
+    starts = f"time column '{name}' of {path} starts with"
+    if said is None:
+        scale, words = _recognised(known, starts)
+    else:
         if given is None and not (said == "d" and _as_large_as_days(known)):
             _refuse_beyond(known, said, LARGEST, starts)
         # Since when is not said: it need not be 1970.
-        words = "" if said == "s" else f"{title}: {IN_WORDS[said]}"
-        return Times(*_counted(values, TIME_UNITS[said], words, known))
-    calendar = _calendar(values)
-    if calendar is not None:
-        form = CALENDAR[len(str(int(known[0])))]
-        return Times(since_first(calendar), Written(f"{title}: dates as {form}", local=True, from_first=True))
-    unit_of_epoch = _epoch_unit(known)
-    if unit_of_epoch is not None:
-        _refuse_unlikely(known, unit_of_epoch, starts)
-        start = str(np.datetime64(int(float(known[0]) * TIME_UNITS[unit_of_epoch]), "s")).replace("T", " ")
-        words = f"{title}: {IN_WORDS[unit_of_epoch]} since 1970, from {start} on"
-        return Times(*_counted(values, TIME_UNITS[unit_of_epoch], words, known))
-    if _are_days(known, starts):
-        return Times(*_counted(values, float(DAY), f"{title}: days, as spreadsheets and MATLAB count them", known))
-    _refuse_beyond(known, "s", EPOCH[1], starts)
-    whole = bool((known == np.round(known)).all()) and _step(known) >= 2
-    doubtful = whole or _as_large_as_days(known)
-    # Rows that are a thousand seconds apart or more are whole minutes apart; thousands of something else are not.
-    odd = whole and _step(known) >= 1000 and _step(known) % 60 != 0
-    daily = _as_large_as_days(known) and _step(known) == 1
-    taken = UNLIKELY if odd or daily else "taken for seconds (time_unit=ms, h, .. says otherwise)"
-    words = f"{title}: {taken}" if doubtful else ""
-    return Times(*_counted(values, 1.0, words, known))
-
-
-def _counted(values: np.ndarray, scale: float, words: str, known: np.ndarray) -> tuple[np.ndarray, Written]:
-    """Seconds, from the first row where the numbers are large, and how they are written."""
+        scale, words = TIME_UNITS[said], "" if said == "s" else IN_WORDS[said]
     large = float(np.abs(known).max()) >= EPOCH[0] or scale == DAY
     since = since_first(values) if large else values.astype(np.float64)
-    spacing = _float32_spacing(values, known) * scale
     # 1e-9 is no float; its inverse is.
     seconds = since / round(1 / scale) if scale < 1 else since * scale
-    return seconds, Written(words, spacing=spacing, from_first=large)
+    words = words and f"time '{name}': {words}"
+    return Times(seconds, Written(words, spacing=_float32_spacing(values, known) * scale, from_first=large))
+
+
+def _recognised(known: np.ndarray, starts: str) -> tuple[float, str]:
+    """Seconds of what numbers count in, and that in words; "" for seconds that nobody doubts."""
+    low, high = float(known.min()), float(known.max())
+    for unit in ("s", "ms", "us", "ns"):
+        if EPOCH[0] <= low * TIME_UNITS[unit] and high * TIME_UNITS[unit] <= EPOCH[1]:
+            _refuse_unlikely(known, unit, starts)
+            start = str(np.datetime64(int(float(known[0]) * TIME_UNITS[unit]), "s")).replace("T", " ")
+            return TIME_UNITS[unit], f"{IN_WORDS[unit]} since 1970, from {start} on"
+    if _are_days(known, starts):
+        return float(DAY), "days, as spreadsheets and MATLAB count them"
+    _refuse_beyond(known, "s", EPOCH[1], starts)
+    whole = bool((known == np.round(known)).all()) and _step(known) >= 2
+    # Rows that are a thousand seconds apart or more are whole minutes apart; thousands of something else are not.
+    odd = whole and _step(known) >= 1000 and _step(known) % 60 != 0
+    if odd or (_as_large_as_days(known) and _step(known) == 1):
+        return 1.0, UNLIKELY
+    doubtful = whole or _as_large_as_days(known)
+    return 1.0, "taken for seconds (time_unit=ms, h, .. says otherwise)" if doubtful else ""
 
 
 def since_first(values: np.ndarray) -> np.ndarray:
@@ -105,14 +123,6 @@ def _step(known: np.ndarray) -> float:
     """The median distance of rows one after the other, in what the numbers count in; 0 where all are one."""
     steps = np.abs(np.diff(known.astype(np.float64) if known.dtype.kind == "f" else known)).astype(np.float64)
     return float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-
-
-def _epoch_unit(known: np.ndarray) -> str | None:
-    low, high = float(known.min()), float(known.max())
-    for unit in ("s", "ms", "us", "ns"):
-        if EPOCH[0] <= low * TIME_UNITS[unit] and high * TIME_UNITS[unit] <= EPOCH[1]:
-            return unit
-    return None
 
 
 def _refuse_unlikely(known: np.ndarray, unit: str, starts: str) -> None:
@@ -189,29 +199,6 @@ def _round(step: float, noise: float) -> bool:
     return abs(step / digits - round(step / digits)) * digits <= noise + 1e-9 * step
 
 
-def _calendar(values: np.ndarray) -> np.ndarray | None:
-    """(R,) seconds since 1970 of numbers that are written as dates, each of them one; else None."""
-    known = np.isfinite(values)
-    rows = values[known]
-    whole = np.floor(rows).astype(np.int64) if np.abs(rows).max() < 1e15 else np.zeros(1, np.int64)
-    digits = {len(str(int(whole.min()))), len(str(int(whole.max())))}
-    if len(digits) > 1 or whole.min() < 0 or not digits <= CALENDAR.keys():
-        return None
-    length = digits.pop()
-    second, fraction = (whole % 100 if length == 14 else 0 * whole), rows - whole
-    rest = whole // 100 if length == 14 else whole
-    minute, hour = (rest % 100, rest // 100 % 100) if length > 8 else (0 * rest, 0 * rest)
-    rest = rest // 10_000 if length > 8 else rest
-    day, month, year = rest % 100, rest // 100 % 100, rest // 10_000
-    days, sound = calendar_days(year, month, day)
-    sound &= (YEARS[0] <= year) & (year < YEARS[1]) & (hour <= 24) & (minute < 60) & (second <= 60)
-    if not sound.all() or (length < 14 and fraction.any()):
-        return None
-    out = np.full(len(values), np.nan)
-    out[known] = days * float(DAY) + hour * 3600 + minute * 60 + second + fraction
-    return out
-
-
 def _float32_spacing(values: np.ndarray, known: np.ndarray) -> float:
     """How far apart numbers of 7 digits lie, where the times have no more of them than that; else 0."""
     largest = float(np.abs(known).max())
@@ -224,3 +211,20 @@ def _float32_spacing(values: np.ndarray, known: np.ndarray) -> float:
         return 0.0
     short = all(value in (float(np.float32(value)), float(str(np.float32(value)))) for value in some.tolist())
     return spacing if short else 0.0
+
+
+def stated_unit(name: str, unit: str = "") -> str | None:
+    """A key of TIME_UNITS, or None where neither the name of a column nor its line of units says one.
+
+    Args:
+        name: Of the column, as in "t_ms".
+        unit: As the file gives it, as in "ms" or "hours since 1990-01-01"; "" where it gives none.
+    """
+    unit = unit.strip().strip("[](){}").strip()
+    if unit.lower() in UNIT_OF:
+        return UNIT_OF[unit.lower()]
+    whole = name.strip().lower()
+    if len(whole) > 1 and whole in UNIT_OF:
+        return UNIT_OF[whole]
+    found = SINCE.search(unit) or SINCE.search(name) or AT_END.search(name) or CAMEL.search(name.strip())
+    return None if found is None else UNIT_OF[found[1].lower()]

@@ -1,12 +1,12 @@
 """A column of dates or times of day as text -> seconds. Cells are written alike; the first that is not is named.
 
-Which field is the day is told by the whole column: 13/05/2024 in any row tells it for all.
+Which field is the day is decided by the whole column: 13/05/2024 in any row decides it for all.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -43,11 +43,11 @@ class _Column(NamedTuple):
         return UserError(f"{where}; expected {expected}")
 
 
-def text_times(text: Sequence[str], name: str, path: Path, time_format: str | None = None) -> Times:
+def text_times(text: Iterable[str], name: str, path: Path, time_format: str | None = None) -> Times:
     """Seconds from the first row on.
 
     Args:
-        text: (R,) dates, dates with a time of day, or times of day; "nan" where one is missing, not everywhere.
+        text: (R,) dates, dates with a time of day, or times of day; "nan" where one is missing.
         name, path: For words and errors.
         time_format: As `datetime.strptime` has it; None recognises it.
 
@@ -56,6 +56,8 @@ def text_times(text: Sequence[str], name: str, path: Path, time_format: str | No
             could be read in two ways.
     """
     column = _Column(list(text), name, path)
+    if all(cell == NONE for cell in column.text):
+        return Times(np.full(len(column.text), np.nan))
     if time_format is not None:
         stamps = [
             None if cell == NONE else _by_format(column, row, time_format) for row, cell in enumerate(column.text)
@@ -117,12 +119,10 @@ def seconds_since_first(stamps: np.ndarray) -> np.ndarray:
 
 def _cells(column: _Column) -> list[Cell | None] | int:
     """The parts of each cell, None where it is missing; or the first row that is no date."""
-    dates: dict[str, tuple[tuple[int, int, int], str]] = {}
-    zones: dict[str, float | None] = {}
     cells: list[Cell | None] = []
     for row, text in enumerate(column.text):
         try:
-            cell = None if text == NONE else parsed(text, dates, zones)
+            cell = None if text == NONE else parsed(text)
         except UnknownZone as error:
             raise column.bad(
                 row,

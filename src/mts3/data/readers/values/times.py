@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mts3.data.readers.values.time_numbers import number_times, since_first
+from mts3.data.readers.values.time_numbers import number_times, since_first, stated_unit
 from mts3.data.readers.values.time_text import EXPECTED, NONE, seconds_since_first, text_times
-from mts3.data.readers.values.time_units import stated_unit
-from mts3.data.rows.cells import as_number, as_numbers, cells
+from mts3.data.rows.codes import as_number, as_numbers, cells
 from mts3.data.rows.columns import TIME_UNITS, Columns
 from mts3.data.rows.raw import Times, Written
 from mts3.errors import UserError
@@ -57,12 +56,12 @@ def seconds(
         numeric = None if columns.time_format else _numbers(text)
         if numeric is None:
             _refuse_unit(given, text, name, path)
-            return _text(text, name, path, columns.time_format)
+            return text_times(text, name, path, columns.time_format)
         values = numeric
     if values.dtype.kind not in "fiub":
         raise UserError(f"time column '{name}' of {path} is of type {values.dtype}; expected {EXPECTED}")
     if columns.time_format:
-        return _text(_digits(values), name, path, columns.time_format)
+        return text_times(_digits(values), name, path, columns.time_format)
     values = values if values.dtype.kind == "f" else values.astype(np.int64)
     return number_times(values, name, path, given, (units or {}).get(name, ""))
 
@@ -93,14 +92,7 @@ def _date_and_clock(arrays: Sequence[np.ndarray], columns: Columns, path: Path, 
         # A number loses its leading zeros: 90500 is 09:05:00.
         clock = [cell if cell == NONE else cell.zfill(widest + widest % 2) for cell in clock]
     both = [NONE if NONE in (a, b) else f"{a} {b}" for a, b in zip(date, clock, strict=True)]
-    return _text(both, name, path, columns.time_format)
-
-
-def _text(text: Sequence[str] | np.ndarray, name: str, path: Path, time_format: str | None) -> Times:
-    text = list(text)
-    if all(cell == NONE for cell in text):
-        return Times(np.full(len(text), np.nan))
-    return text_times(text, name, path, time_format)
+    return text_times(both, name, path, columns.time_format)
 
 
 def _numbers(values: np.ndarray) -> np.ndarray | None:

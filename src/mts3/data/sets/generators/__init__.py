@@ -1,20 +1,19 @@
 """Generated sets: simulated systems, seeded, made when they are asked for and kept (see `mts3.data.sets.cache`).
 
-A file offers RECIPES, one `Recipe` a size, and under `generates` a function (recipe, numbers, seed) whose episodes each
-depend on (seed, number) alone, so that a set can be made in pieces. The first sets are older: all their episodes share
-one stream of random numbers, and a piece cannot be made alone.
+A file says what its set holds (`recipes`), simulates it, and registers it (`generated`): each episode depends on its
+number and the seed alone, so that a set can be made in pieces. The first sets are older (`generate_at_once`): all their
+episodes share one stream of random numbers, and a piece cannot be made alone.
 """
 
 from mts3.data.sets.generators.arm_payload import generate_arm_payload
 from mts3.data.sets.generators.bouncing_balls import generate_bouncing_balls
 from mts3.data.sets.generators.pendulum_images import generate_pendulum_images
 from mts3.data.sets.generators.recipe import GENERATED, Generated, Recipe
-from mts3.data.sets.generators.three_scales import generate_three_scales
-from mts3.data.sets.generators.three_scales_optimum import optimal_prediction
+from mts3.data.sets.generators.three_scales import generate_three_scales, optimal_prediction
 from mts3.registry import import_all
 
 import_all(__name__, list(__path__))
-for name in sorted(GENERATED):  # users are told them in this order
+for name in sorted(GENERATED):  # messages list them in this order
     GENERATED[name] = GENERATED.pop(name)
 
 __all__ = [

@@ -17,23 +17,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.sets.generators.recipe import Recipe, generate_at_once
+from mts3.data.sets.generators.recipe import generate_at_once, recipes
 from mts3.data.sets.generators.rigid_body import Chain, equation_of_motion, gravity_torque
 
 JOINTS = ("shoulder_pitch", "shoulder_roll", "upper_arm_twist", "elbow", "forearm_twist", "wrist_pitch", "wrist_roll")
 X, Y, Z = np.eye(3)
 
-RECIPE = Recipe(
-    name="arm_payload",
-    episodes=200,
-    rows=401,
-    obs_names=JOINTS,
-    obs_units=("rad",) * 7,
-    action_names=tuple(f"{joint}_torque" for joint in JOINTS),
-    action_units=("Nm",) * 7,
+RECIPE = recipes(
+    "arm_payload",
+    dict.fromkeys(JOINTS, "rad"),
+    {f"{joint}_torque": "Nm" for joint in JOINTS},
     sample_time=0.04,
     attribution="generated: simulated 7-joint arm with a hidden payload",
-)
+    small=(200, 401),
+)["small"]
 
 MAX_PAYLOAD = 3.0  # kg
 ANGLE_NOISE, RATE_NOISE = 1e-3, 1e-2  # rad and rad/s, of the sensors
@@ -114,15 +111,14 @@ def simulate(episodes: int, rows: int, seed: int = 0) -> Episodes:
     rate_noise = RATE_NOISE * rng.standard_normal((rows, episodes, len(JOINTS)))
     arm, assumed = build_arm(payload), build_arm(np.zeros(episodes))
     q, velocity = set_points[0], np.zeros((episodes, len(JOINTS)))
-    angles, torques, true_angles, true_rates = [], [], [], []
+    record = []
     for t in range(rows):
         angle, rate = q + angle_noise[t], velocity + rate_noise[t]
         torque = gravity_torque(assumed.chain, assumed.mass, angle) + assumed.spring * angle
         torque += STIFFNESS * (set_points[t] - angle) - RATE_GAIN * rate
-        for record, value in zip((angles, torques, true_angles, true_rates), (angle, torque, q, velocity), strict=True):
-            record.append(value)
+        record.append((angle, torque, q, velocity))
         q, velocity = arm.advance(q, velocity, torque, RECIPE.sample_time, SUBSTEPS)
-    return Episodes(payload, *(np.stack(record, 1) for record in (angles, torques, true_angles, true_rates)))
+    return Episodes(payload, *(np.stack(values, 1) for values in zip(*record, strict=True)))
 
 
 def build_arm(payload: np.ndarray) -> Arm:

@@ -1,4 +1,4 @@
-"""Video of balls that bounce off the walls and off each other: a system without actions, seen as images."""
+"""Video of balls that bounce off the walls and off each other: a system without actions, observed as images."""
 
 from __future__ import annotations
 
@@ -7,21 +7,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.sets.generators.recipe import Recipe, generate_at_once
+from mts3.data.sets.generators.recipe import generate_at_once, recipes
 from mts3.errors import UserError
 
-RECIPE = Recipe(
-    name="bouncing_balls",
-    episodes=300,
-    rows=101,
-    obs_names=(),
-    obs_units=(),
-    action_names=(),
-    action_units=(),
+RECIPE = recipes(
+    "bouncing_balls",
+    {},
+    {},
     sample_time=0.1,
     attribution="generated: video of a bouncing ball",
     image_shape=(1, 24, 24),
-)
+    small=(300, 101),
+)["small"]
 SUBSTEPS = 10
 COLOURS = np.array([[1.0, 0.35, 0.25], [0.3, 0.65, 1.0], [1.0, 0.85, 0.3], [0.45, 0.9, 0.5]], np.float32)
 """Red, green and blue of the balls, in turn."""
@@ -120,16 +117,11 @@ def _apart(episodes: int, balls: int, radius: float, rng: np.random.Generator) -
     """(N, K, 2) positions inside the walls where no two balls touch."""
     position = rng.uniform(radius, 1.0 - radius, (episodes, balls, 2))
     while True:
-        touching = _touching(position, 2.0 * radius).any((1, 2))
+        apart = np.linalg.norm(position[:, :, None] - position[:, None], axis=-1)
+        touching = np.triu(apart < 2.0 * radius, k=1).any((1, 2))
         if not touching.any():
             return position
         position[touching] = rng.uniform(radius, 1.0 - radius, (int(touching.sum()), balls, 2))
-
-
-def _touching(position: np.ndarray, distance: float) -> np.ndarray:
-    """(N, K, K) True for pairs closer than `distance`, each pair once."""
-    apart = np.linalg.norm(position[:, :, None] - position[:, None], axis=-1)
-    return np.triu(apart < distance, k=1)
 
 
 def _off_the_walls(position: np.ndarray, velocity: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:

@@ -14,26 +14,19 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from mts3.data.core.trajectory import Trajectory
 from mts3.data.sets.generators.excavator_machine import BOOM, SWING, State, advance, arm_at, at_rest
-from mts3.data.sets.generators.recipe import Recipe, episodes, generates
+from mts3.data.sets.generators.recipe import generated, recipes
 
 JOINTS = ("swing", "boom", "stick", "bucket")
-
-RECIPES = {
-    "small": Recipe(
-        name="excavator-sim",
-        episodes=100,
-        rows=1501,
-        obs_names=JOINTS,
-        obs_units=("rad",) * 4,
-        action_names=tuple(f"{joint}_lever" for joint in JOINTS),
-        action_units=("",) * 4,
-        sample_time=0.02,
-        attribution="generated: simulated excavator with hidden soil",
-    )
-}
-SAMPLE_TIME = RECIPES["small"].sample_time
+SAMPLE_TIME = 0.02
+RECIPES = recipes(
+    "excavator-sim",
+    dict.fromkeys(JOINTS, "rad"),
+    {f"{joint}_lever": "" for joint in JOINTS},
+    SAMPLE_TIME,
+    "generated: simulated excavator with hidden soil",
+    small=(100, 1501),
+)
 SUBSTEPS = 4  # Euler steps while a lever is held; ten times as many move no angle by 0.01 rad in 100 rows
 ANGLE_NOISE = 1e-3  # rad, of the sensors
 HARDNESS = (0.5, 1.5)
@@ -107,13 +100,6 @@ class Draws:
     noise: np.ndarray
 
 
-@generates("excavator", RECIPES, piece=200)
-def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
-    """Episodes `numbers` of the set with this seed; each depends on its own number and the seed alone."""
-    made = simulate(numbers, recipe.rows, seed)
-    return episodes(numbers, made.angle.astype(np.float32), made.lever.astype(np.float32))
-
-
 def simulate(numbers: range, rows: int, seed: int = 0) -> Episodes:
     """Let an operator work for `rows` rows of `SAMPLE_TIME` seconds in each of the episodes `numbers`."""
     drawn = [_draw(np.random.default_rng([seed, number]), rows) for number in numbers]
@@ -135,6 +121,11 @@ def simulate(numbers: range, rows: int, seed: int = 0) -> Episodes:
         fill=np.stack([s.fill for s in states], 1),
         hardness=draws.hardness,
     )
+
+
+make_episodes = generated(
+    "excavator", RECIPES, 200, simulate, lambda made: (made.angle.astype(np.float32), made.lever.astype(np.float32))
+)
 
 
 class Operator:

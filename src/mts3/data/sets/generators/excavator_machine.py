@@ -65,7 +65,7 @@ class State:
             stretched; the bucket against the stick, 0 if its tip points along it.
         spool: (4, E) opening of the valves, -1 to 1.
         fill: (E,) m3 of soil in the bucket.
-        dug, dumped: (E,) m3 taken from the ground, and let go of, so far; fill = dug - dumped.
+        dug, dumped: (E,) m3 dug from the ground, and let go of, so far; fill = dug - dumped.
     """
 
     angle: np.ndarray
@@ -158,14 +158,14 @@ def _step(state: State, wanted: np.ndarray, hardness: np.ndarray, dt: float) -> 
     rate = state.rate + dt * np.clip((rate_wanted - state.rate) / RATE_LAG, -limit, limit)
     free = state.angle + dt * rate
     angle = np.clip(free, LOW, HIGH)
-    taken, let_go = _soil_moved(arm, tip_speed[0], depth, state.fill, dt)
+    dug, let_go = _soil_moved(arm, tip_speed[0], depth, state.fill, dt)
     return replace(
         state,
         angle=angle,
         rate=np.where(free == angle, rate, 0.0),
         spool=state.spool + dt / SPOOL_LAG * (wanted - state.spool),
-        fill=state.fill + (taken - let_go),
-        dug=state.dug + taken,
+        fill=state.fill + (dug - let_go),
+        dug=state.dug + dug,
         dumped=state.dumped + let_go,
     )
 
@@ -215,7 +215,7 @@ def _soil_moved(
 ) -> tuple[np.ndarray, np.ndarray]:
     """m3 that go into the bucket and out of it in `dt`. The fuller it is, the more is pushed aside instead."""
     swept = WIDTH * np.minimum(depth, BUCKET_HEIGHT) * np.maximum(-out, 0.0)
-    taken = dt * swept * (1.0 - fill / CAPACITY)
+    dug = dt * swept * (1.0 - fill / CAPACITY)
     opened = np.clip((arm.bucket - OPEN_FROM) / (OPEN_AT - OPEN_FROM), 0.0, 1.0)
     let_go = np.where(depth > 0.0, 0.0, dt / EMPTYING * opened * fill)
-    return taken, let_go
+    return dug, let_go

@@ -25,7 +25,7 @@ PARKED_GAIN = 0.3  # 1/s, towards them where the pose of the gripper leaves a ch
 
 
 class GripperController:
-    """Moves the gripper of one environment, orientation kept, as fast as it is told.
+    """Moves the gripper of one environment, orientation kept, at the speed that is asked for.
 
     Args:
         env: gymnasium-robotics' KitchenEnv; its simulator is read, never changed.

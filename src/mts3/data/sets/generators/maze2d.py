@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from mts3.data.core.trajectory import Trajectory
-from mts3.data.sets.generators.environment import make_environment
-from mts3.data.sets.generators.recipe import Recipe, episodes, generates
+from mts3.data.sets.generators.environment import make_environment, roll_out
+from mts3.data.sets.generators.recipe import generated, recipes
 
 MAZE = (
     "########",
@@ -43,22 +42,15 @@ ACTION_NOISE = 0.5  # standard deviation
 Cell = tuple[int, int]
 """Row from the top and column of a square of 1 m."""
 
-
-def _recipe(episodes: int) -> Recipe:
-    return Recipe(
-        name="maze2d-medium-like",
-        episodes=episodes,
-        rows=1001,
-        obs_names=("x", "y"),
-        obs_units=("m", "m"),
-        action_names=("push_x", "push_y"),
-        action_units=("", ""),
-        sample_time=0.01,
-        attribution="generated: PointMaze_Medium-v3 of gymnasium-robotics, way-point controller",
-    )
-
-
-RECIPES = {"small": _recipe(100), "paper": _recipe(1000)}
+RECIPES = recipes(
+    "maze2d-medium-like",
+    {"x": "m", "y": "m"},
+    {"push_x": "", "push_y": ""},
+    sample_time=0.01,
+    attribution="generated: PointMaze_Medium-v3 of gymnasium-robotics, way-point controller",
+    small=(100, 1001),
+    paper=(1000, 1001),
+)
 
 
 @dataclass(frozen=True)
@@ -77,21 +69,19 @@ class Episode:
     goal: np.ndarray
 
 
-@generates("maze2d", RECIPES, piece=20)
-def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
-    """Episodes `numbers` of the set: positions observed, pushes given. Each depends on its number and `seed` alone.
+def simulate(numbers: range, rows: int, seed: int = 0) -> list[Episode]:
+    """Let a ball chase goals for `rows` rows, once for each number.
 
     Raises:
         UserError: if the simulator is not installed.
     """
-    made = simulate(numbers, recipe.rows, seed)
-    return episodes(numbers, (e.position for e in made), (e.push for e in made))
-
-
-def simulate(numbers: range, rows: int, seed: int = 0) -> list[Episode]:
-    """Let a ball chase goals for `rows` rows, once for each number."""
     environment = make_maze()
     return [_chase(environment, rows, np.random.default_rng([seed, number])) for number in numbers]
+
+
+make_episodes = generated(
+    "maze2d", RECIPES, 20, simulate, lambda made: ([e.position for e in made], [e.push for e in made])
+)
 
 
 def make_maze() -> Any:
@@ -140,25 +130,21 @@ def shortest_path(start: Cell, end: Cell) -> list[Cell]:
 
 
 def _chase(environment: Any, rows: int, rng: np.random.Generator) -> Episode:
-    """One episode. The reset clears all of the simulator's state, the solver's warm start too."""
-    observed, _ = environment.reset(seed=int(rng.integers(2**31)))
-    noise = ACTION_NOISE * rng.standard_normal((rows - 1, 2))
+    """One episode."""
     way: deque[np.ndarray] = deque()
-    states, pushes, goals = [observed["observation"]], [], [observed["desired_goal"]]
-    for t in range(rows - 1):
-        position, velocity = states[-1][:2], states[-1][2:]
-        if t == 0 or (goals[-1] != goals[-2]).any():
-            way = _way_points(position, goals[-1], rng)
-        while len(way) > 1 and np.hypot(*(way[0] - position)) < WAY_POINT_RADIUS:
+
+    def push(observed: list[dict[str, np.ndarray]]) -> np.ndarray:
+        nonlocal way
+        state, goal = observed[-1]["observation"], observed[-1]["desired_goal"]
+        if len(observed) == 1 or (goal != observed[-2]["desired_goal"]).any():
+            way = _way_points(state[:2], goal, rng)
+        while len(way) > 1 and np.hypot(*(way[0] - state[:2])) < WAY_POINT_RADIUS:
             way.popleft()
-        push = POSITION_GAIN * (way[0] - position) + VELOCITY_GAIN * velocity
-        # Rounded before it acts: what is recorded is what acted.
-        pushes.append(np.clip(np.clip(push, -1.0, 1.0) + noise[t], -1.0, 1.0).astype(np.float32))
-        observed, *_ = environment.step(pushes[-1])
-        states.append(observed["observation"])
-        goals.append(observed["desired_goal"])
-    state = np.stack(states)
-    return Episode(state[:, :2], state[:, 2:], np.stack(pushes), np.stack(goals))
+        return np.clip(POSITION_GAIN * (way[0] - state[:2]) + VELOCITY_GAIN * state[2:], -1.0, 1.0)
+
+    observed, pushes, _ = roll_out(environment, rows, rng, ACTION_NOISE, push)
+    state, goal = (np.stack([row[part] for row in observed]) for part in ("observation", "desired_goal"))
+    return Episode(state[:, :2], state[:, 2:], pushes, goal)
 
 
 def _way_points(position: np.ndarray, goal: np.ndarray, rng: np.random.Generator) -> deque[np.ndarray]:

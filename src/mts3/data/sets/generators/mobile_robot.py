@@ -18,29 +18,23 @@ from typing import Any
 
 import numpy as np
 
-from mts3.data.core.trajectory import Trajectory
 from mts3.data.sets.generators.environment import not_installed
-from mts3.data.sets.generators.recipe import Recipe, episodes, generates
+from mts3.data.sets.generators.recipe import generated, recipes
 
 WHEELS = ("front_left", "front_right", "rear_left", "rear_right")
 LEFT_RIGHT = np.array([0, 1, 0, 1])  # side of each wheel
 
-
-def _recipe(rows: int) -> Recipe:
-    return Recipe(
-        name="mobile-robot-hfield",
-        episodes=50,
-        rows=rows,
-        obs_names=("x", "y", "z", "sin_roll", "cos_roll", "sin_pitch", "cos_pitch", "sin_yaw", "cos_yaw"),
-        obs_units=("m", "m", "m", *("",) * 6),
-        action_names=tuple(f"{wheel}_torque" for wheel in WHEELS),
-        action_units=("Nm",) * 4,
-        sample_time=1 / 240,
-        attribution="generated: four-wheeled robot on hills, simulated in MuJoCo",
-    )
-
-
-RECIPES = {"small": _recipe(2401), "paper": _recipe(4801)}
+SAMPLE_TIME = 1 / 240
+RECIPES = recipes(
+    "mobile-robot-hfield",
+    {"x": "m", "y": "m", "z": "m"}
+    | {f"{wave}_{angle}": "" for angle in ("roll", "pitch", "yaw") for wave in ("sin", "cos")},
+    {f"{wheel}_torque": "Nm" for wheel in WHEELS},
+    SAMPLE_TIME,
+    "generated: four-wheeled robot on hills, simulated in MuJoCo",
+    small=(50, 2401),
+    paper=(50, 4801),
+)
 
 SUBSTEPS = 2  # steps of the simulator a row
 SETTLING = 240  # rows before the first one, in which the robot drops onto its wheels
@@ -112,22 +106,14 @@ class Drive:
         return np.hstack([self.position, waves.reshape(len(waves), 6)])
 
 
-@generates("mobile_robot", RECIPES, piece=10)
-def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
-    """Episodes `numbers` of the set. Each depends on its number and `seed` alone.
-
-    Raises:
-        UserError: if the simulator is not installed.
-    """
-    made = simulate(numbers, recipe.rows, seed)
-    return episodes(numbers, (d.obs for d in made), (d.torque for d in made))
-
-
 def simulate(numbers: range, rows: int, seed: int = 0) -> list[Drive]:
     """Drives of `rows` rows, one for each number.
 
     A robot that rolls over or comes near the edge of the ground is given other hills, another start and other set
     points: the next numbers of its own random stream, so that the episode still depends on number and seed alone.
+
+    Raises:
+        UserError: if the simulator is not installed.
     """
     model, made = build_model(), []
     for number in numbers:
@@ -140,6 +126,11 @@ def simulate(numbers: range, rows: int, seed: int = 0) -> list[Drive]:
     return made
 
 
+make_episodes = generated(
+    "mobile_robot", RECIPES, 10, simulate, lambda made: ([d.obs for d in made], [d.torque for d in made])
+)
+
+
 def build_model() -> Any:
     """MuJoCo's model of robot and flat ground.
 
@@ -149,7 +140,7 @@ def build_model() -> Any:
     places = [(x, y) for x in (0.255, -0.255) for y in (0.285, -0.285)]
     return _mujoco().MjModel.from_xml_string(
         MODEL.format(
-            timestep=RECIPES["small"].sample_time / SUBSTEPS,
+            timestep=SAMPLE_TIME / SUBSTEPS,
             grid=GRID,
             half=HALF_SIDE,
             height=2 * MIDDLE,
@@ -186,7 +177,7 @@ def draw_set_points(rng: np.random.Generator, rows: int) -> np.ndarray:
     pieces: list[np.ndarray] = []
     missing = rows - 1
     while missing > 0:
-        held = min(missing, round(rng.uniform(*HOLD) / RECIPES["small"].sample_time))
+        held = min(missing, round(rng.uniform(*HOLD) / SAMPLE_TIME))
         speed, turn = rng.uniform(*SPEED), rng.uniform(-TURN, TURN)
         pieces.append(np.tile([speed - turn, speed + turn], (held, 1)))
         missing -= held

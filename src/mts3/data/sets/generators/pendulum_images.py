@@ -11,24 +11,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mts3.data.core.trajectory import Dataset
-from mts3.data.sets.generators.recipe import Recipe, generate_at_once
+from mts3.data.sets.generators.recipe import generate_at_once, recipes
 
 GRAVITY, LENGTH = 9.81, 1.0
 SUBSTEPS = 50
 SIZE = 24
 
-RECIPE = Recipe(
-    name="pendulum_images",
-    episodes=300,
-    rows=101,
-    obs_names=(),
-    obs_units=(),
-    action_names=("torque",),
-    action_units=("Nm",),
+RECIPE = recipes(
+    "pendulum_images",
+    {},
+    {"torque": "Nm"},
     sample_time=0.05,
     attribution="generated: noisy images of a simulated pendulum that a torque drives",
     image_shape=(1, SIZE, SIZE),
-)
+    small=(300, 101),
+)["small"]
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,8 @@ def simulate_pendulum(
 
 def draw(angle: np.ndarray) -> np.ndarray:
     """(T, SIZE * SIZE) float32 images of a rod with a bob, white on black, with soft edges."""
-    x, y = _pixels()
+    centre = ((np.arange(SIZE) + 0.5) / SIZE * 2.0 - 1.0).astype(np.float32)
+    x, y = np.tile(centre, SIZE), np.repeat(centre, SIZE)  # of the pixels, in [-1, 1]
     tip = np.stack((np.sin(angle), np.cos(angle)), -1)[..., None].astype(np.float32)  # y points down, as rows do
     along = np.clip(tip[..., 0, :] * x + tip[..., 1, :] * y, 0.0, 0.7)
     rod = np.hypot(x - along * tip[..., 0, :], y - along * tip[..., 1, :])
@@ -162,20 +160,13 @@ def _acceleration(angle: np.ndarray, torque: np.ndarray) -> np.ndarray:
 
 
 def _torque(episodes: int, rows: int, rng: np.random.Generator) -> np.ndarray:
-    """(N, T) Nm: an Ornstein-Uhlenbeck process with a spread of 2 Nm that forgets in half a second."""
+    """(N, T) Nm: an Ornstein-Uhlenbeck process of standard deviation 2 Nm that forgets in half a second."""
     keep = np.exp(-RECIPE.sample_time / 0.5)
     torque = np.empty((episodes, rows))
     torque[:, 0] = 2.0 * rng.standard_normal(episodes)
     for t in range(1, rows):
         torque[:, t] = keep * torque[:, t - 1] + 2.0 * np.sqrt(1.0 - keep**2) * rng.standard_normal(episodes)
     return torque
-
-
-def _pixels() -> tuple[np.ndarray, np.ndarray]:
-    """x and y (SIZE * SIZE) of the centres of the pixels, in [-1, 1]."""
-    centre = ((np.arange(SIZE) + 0.5) / SIZE * 2.0 - 1.0).astype(np.float32)
-    y, x = np.meshgrid(centre, centre, indexing="ij")
-    return x.ravel(), y.ravel()
 
 
 generate_at_once(RECIPE, generate_pendulum_images)

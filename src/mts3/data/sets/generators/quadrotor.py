@@ -16,7 +16,6 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from mts3.data.core.trajectory import Trajectory
 from mts3.data.sets.generators.quadrotor_body import (
     GRAVITY,
     INERTIA,
@@ -29,22 +28,18 @@ from mts3.data.sets.generators.quadrotor_body import (
     thrusts_for,
     unit,
 )
-from mts3.data.sets.generators.recipe import Recipe, episodes, generates
+from mts3.data.sets.generators.recipe import generated, recipes
 
-RECIPES = {
-    "small": Recipe(
-        name="quadrotor-wind",
-        episodes=200,
-        rows=601,
-        obs_names=("x", "y", "z", "vx", "vy", "vz", "front_x", "front_y", "front_z", "up_x", "up_y", "up_z"),
-        obs_units=("m",) * 3 + ("m/s",) * 3 + ("",) * 6,
-        action_names=tuple(f"rotor_{number}_thrust" for number in range(1, 5)),
-        action_units=("N",) * 4,
-        sample_time=0.02,
-        attribution="generated: simulated quadrotor in wind with a hidden mass",
-    )
-}
-SAMPLE_TIME = RECIPES["small"].sample_time
+SAMPLE_TIME = 0.02
+RECIPES = recipes(
+    "quadrotor-wind",
+    {name.format(axis): unit for name, unit in (("{}", "m"), ("v{}", "m/s"), ("front_{}", ""), ("up_{}", ""))
+     for axis in "xyz"},
+    {f"rotor_{number}_thrust": "N" for number in range(1, 5)},
+    SAMPLE_TIME,
+    "generated: simulated quadrotor in wind with a hidden mass",
+    small=(200, 601),
+)  # fmt: skip
 SUBSTEPS = 2  # Runge-Kutta steps while a command is held
 MASS = (0.8, 1.3)  # kg
 ASSUMED_MASS = 1.0  # kg, by the controller
@@ -98,13 +93,6 @@ class Draws:
     white: np.ndarray
 
 
-@generates("quadrotor", RECIPES, piece=200)
-def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
-    """Episodes `numbers` of the set with this seed; each depends on its own number and the seed alone."""
-    made = simulate(numbers, recipe.rows, seed)
-    return episodes(numbers, made.obs.astype(np.float32), made.command.astype(np.float32))
-
-
 def simulate(numbers: range, rows: int, seed: int = 0, wind_std: np.ndarray = WIND_STD) -> Episodes:
     """Fly for `rows` rows of `SAMPLE_TIME` seconds in each of the episodes `numbers`."""
     drawn = [_draw(np.random.default_rng([seed, number]), rows) for number in numbers]
@@ -113,19 +101,21 @@ def simulate(numbers: range, rows: int, seed: int = 0, wind_std: np.ndarray = WI
     # The wind of a row lasts until the next; it starts as it goes on, with its standard deviation.
     keep = np.exp(-SAMPLE_TIME / WIND_MEMORY)
     wind = wind_std * draws.white[0, 0]
-    record: dict[str, list[np.ndarray]] = {key: [] for key in ("obs", "command", "true_obs", "wind", "set_point")}
+    record: list[tuple[np.ndarray, ...]] = []
     for t in range(rows):
         wanted = [_set_point(draws, t * SAMPLE_TIME, order) for order in range(3)]
         measured = _measured(state, NOISE * draws.white[t, 1:])
         command = control(measured, *wanted)
-        values = (_observed(measured), command, _observed(state), wind, wanted[0][:3])
-        for key, value in zip(record, values, strict=True):
-            record[key].append(value)
+        record.append((_observed(measured), command, _observed(state), wind, wanted[0][:3]))
         state = aircraft.advance(state, command, wind, SAMPLE_TIME, SUBSTEPS)
         if t + 1 < rows:
             wind = keep * wind + np.sqrt(1.0 - keep**2) * wind_std * draws.white[t + 1, 0]
-    stacked = {key: np.stack(values).transpose(2, 0, 1) for key, values in record.items()}
-    return Episodes(**stacked, mass=draws.mass)
+    return Episodes(*(np.stack(values).transpose(2, 0, 1) for values in zip(*record, strict=True)), mass=draws.mass)
+
+
+make_episodes = generated(
+    "quadrotor", RECIPES, 200, simulate, lambda made: (made.obs.astype(np.float32), made.command.astype(np.float32))
+)
 
 
 def control(state: State, wanted: np.ndarray, wanted_rate: np.ndarray, wanted_acceleration: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class Recipe:
 
     def dataset(self, obs: np.ndarray, actions: np.ndarray) -> Dataset:
         """The set made of obs (E, T, O) and actions (E, T, A), one trajectory an episode."""
-        return self.collect(episodes(range(len(obs)), obs, actions))
+        return self.collect(_trajectories(range(len(obs)), (obs, actions)))
 
     def collect(self, trajectories: Iterable[Trajectory]) -> Dataset:
         """The set, or a part of it, that holds these trajectories."""
@@ -58,9 +58,21 @@ def episode_name(number: int) -> str:
     return f"episode_{number:03d}"
 
 
-def episodes(numbers: range, obs: Iterable[np.ndarray], actions: Iterable[np.ndarray]) -> list[Trajectory]:
-    """The episodes of these numbers, from obs (T, O) and actions (T, A) or (T - 1, A) of each."""
-    return [Trajectory(o, a, episode_name(number)) for number, o, a in zip(numbers, obs, actions, strict=True)]
+def recipes(
+    name: str,
+    obs: Mapping[str, str],
+    actions: Mapping[str, str],
+    sample_time: float,
+    attribution: str,
+    image_shape: tuple[int, int, int] | None = None,
+    **sizes: tuple[int, int],
+) -> dict[str, Recipe]:
+    """By size, from the unit of each channel by its name; a size is given as in small=(episodes, rows)."""
+    channels = (tuple(obs), tuple(obs.values()), tuple(actions), tuple(actions.values()))
+    return {
+        size: Recipe(name, episodes, rows, *channels, sample_time, attribution, image_shape)
+        for size, (episodes, rows) in sizes.items()
+    }
 
 
 MakeEpisodes = Callable[[Recipe, range, int], list[Trajectory]]
@@ -86,16 +98,20 @@ class Generated(NamedTuple):
 GENERATED: Registry[Generated] = Registry("generated data set")
 
 
-def generates(
-    name: str, recipes: Mapping[str, Recipe], piece: int, version: int = 1
-) -> Callable[[MakeEpisodes], MakeEpisodes]:
-    """A decorator of what makes the episodes of a set; see `Generated`."""
+Channels = Callable[[Any], tuple[Iterable[np.ndarray], Iterable[np.ndarray]]]
+"""What was simulated -> of each episode obs (T, O), and actions (T, A) or (T - 1, A)."""
 
-    def add(make_episodes: MakeEpisodes) -> MakeEpisodes:
-        GENERATED.register(name)(Generated(recipes, make_episodes, piece, version))
-        return make_episodes
 
-    return add
+def generated(
+    name: str, recipes: Mapping[str, Recipe], piece: int, simulate: Callable[[range, int, int], Any], channels: Channels
+) -> MakeEpisodes:
+    """A set that `simulate` (numbers, rows, seed) makes; each episode depends on its number and the seed alone."""
+
+    def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
+        return _trajectories(numbers, channels(simulate(numbers, recipe.rows, seed)))
+
+    GENERATED.register(name)(Generated(recipes, make_episodes, piece))
+    return make_episodes
 
 
 def generate_at_once(recipe: Recipe, generate: Callable[[int, int, int], Dataset]) -> None:
@@ -106,3 +122,7 @@ def generate_at_once(recipe: Recipe, generate: Callable[[int, int, int], Dataset
         return list(made.trajectories[numbers.start : numbers.stop])
 
     GENERATED.register(recipe.name)(Generated({"small": recipe}, make_episodes, piece=None))
+
+
+def _trajectories(numbers: range, made: tuple[Iterable[np.ndarray], Iterable[np.ndarray]]) -> list[Trajectory]:
+    return [Trajectory(obs, actions, episode_name(number)) for number, obs, actions in zip(numbers, *made, strict=True)]

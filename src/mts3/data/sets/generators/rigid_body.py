@@ -98,14 +98,9 @@ def equation_of_motion(
 
 
 def gravity_torque(chain: Chain, mass: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """The torque (E, J) that holds the chain still at q: the gradient of `potential_energy`."""
+    """The torque (E, J) that holds the chain still at q: the gradient of the potential energy."""
     move = _jacobians(chain, pose(chain, q))[1]
     return -np.einsum("eb,ebjx,x->ej", mass, move, GRAVITY)
-
-
-def potential_energy(chain: Chain, mass: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """(E,) joules, zero with every centre of mass at the height of the first joint's frame."""
-    return -np.einsum("eb,ebx,x->e", mass, pose(chain, q).center, GRAVITY)
 
 
 def _jacobians(chain: Chain, at: Pose) -> tuple[np.ndarray, np.ndarray]:

@@ -16,23 +16,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mts3.data.core.trajectory import Trajectory
-from mts3.data.sets.generators.recipe import Recipe, episodes, generates
+from mts3.data.sets.generators.recipe import generated, recipes
 
-RECIPES = {
-    "small": Recipe(
-        name="truck_load",
-        episodes=400,
-        rows=201,
-        obs_names=("speed",),
-        obs_units=("m/s",),
-        action_names=("force",),
-        action_units=("kN",),
-        sample_time=1.0,
-        attribution="generated: longitudinal motion of a truck with a hidden load",
-    )
-}
-SAMPLE_TIME = RECIPES["small"].sample_time
+SAMPLE_TIME = 1.0
+RECIPES = recipes(
+    "truck_load",
+    {"speed": "m/s"},
+    {"force": "kN"},
+    SAMPLE_TIME,
+    "generated: longitudinal motion of a truck with a hidden load",
+    small=(400, 201),
+)
 
 GRAVITY = 9.81  # m/s²
 DRAG = 3.6  # N s²/m²: half the air's density times 6 m²
@@ -65,13 +59,6 @@ class Episodes:
     force: np.ndarray
 
 
-@generates("truck_load", RECIPES, piece=400)
-def make_episodes(recipe: Recipe, numbers: range, seed: int) -> list[Trajectory]:
-    """Episodes `numbers` of the set: speed observed, force given. Each depends on its number and `seed` alone."""
-    made = simulate(numbers, recipe.rows, seed)
-    return episodes(numbers, made.speed[..., None], made.force[..., None] / 1e3)
-
-
 def simulate(numbers: range, rows: int, seed: int = 0) -> Episodes:
     """Let trucks follow their speeds for `rows` rows, one for each number, all at once."""
     rngs = [np.random.default_rng([seed, number]) for number in numbers]
@@ -86,6 +73,11 @@ def simulate(numbers: range, rows: int, seed: int = 0) -> Episodes:
         force[:, t] = _drive(wanted[:, t], speed[:, t])
         v = advance(v, force[:, t], mass, rolling)
     return Episodes(mass, rolling, speed, force)
+
+
+make_episodes = generated(
+    "truck_load", RECIPES, 400, simulate, lambda made: (made.speed[..., None], made.force[..., None] / 1e3)
+)
 
 
 def advance(speed: np.ndarray, force: np.ndarray, mass: np.ndarray, rolling: np.ndarray) -> np.ndarray:
