@@ -42,19 +42,8 @@ def draw_lines(
 
 def add_legend(axes: Axes) -> None:
     """All that has a label, side by side above the upper right corner."""
-    axes.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
-        ncols=8,
-        frameon=False,
-        fontsize=style.SMALL,
-        labelcolor=style.INK,
-        handlelength=1.2,
-        handletextpad=0.5,
-        columnspacing=1.2,
-        borderaxespad=0.2,
-        borderpad=0.1,
-    )
+    spaces = {"handlelength": 1.2, "handletextpad": 0.5, "columnspacing": 1.2, "borderaxespad": 0.2, "borderpad": 0.1}
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=8, **spaces, **style.LEGEND)
 
 
 def add_labels(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
@@ -96,10 +85,10 @@ def draw_ground(axes: Axes, heights: np.ndarray, half_side: float) -> None:
     """
     x, y = (np.linspace(-half_side, half_side, count) for count in heights.shape[::-1])
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    seen = heights[np.ix_((y >= low) & (y <= high), (x >= left) & (x <= right))]
+    within = heights[np.ix_((y >= low) & (y <= high), (x >= left) & (x <= right))]
     share = np.linspace(0.0, 1.0, LEVELS + 2)[:, None]
     shades = (1.0 - share) * LOW_TO_HIGH[0] + share * LOW_TO_HIGH[1]
-    levels = np.linspace(seen.min(), seen.max(), LEVELS + 1)
+    levels = np.linspace(within.min(), within.max(), LEVELS + 1)
     axes.contourf(x, y, heights, levels, colors=[tuple(shade) for shade in shades], extend="both", zorder=0)
     axes.set(xlim=(left, right), ylim=(low, high))
 

@@ -1,4 +1,4 @@
-"""A maze seen from above, and the ways that were taken through it."""
+"""A maze from above, and the ways through it."""
 
 from __future__ import annotations
 

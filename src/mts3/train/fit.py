@@ -96,7 +96,10 @@ def fit(
         folder,
     ]
     if chosen.patience is not None:
-        ours.append(EarlyStopping("val_crps", patience=chosen.patience, check_finite=False))
+        # Looks after each validation, for an epoch that max_steps or max_time cuts short has none.
+        ours.append(
+            EarlyStopping("val_crps", patience=chosen.patience, check_finite=False, check_on_train_epoch_end=False)
+        )
     with quiet(), subnormals_flushed():
         lightning = _build_trainer(dict(trainer or {}), ours, list(loggers), folder.path)
         try:
