@@ -4,14 +4,15 @@ import math
 
 import pytest
 
-from mts3.expected import NUMBER, NUMBERS, TEXT, Optional, check
+from mts3.expected import NUMBER, NUMBERS, TEXT, Each, Optional, check
 
 TABLE = {"name": TEXT, "score": NUMBER, "curve": {"level": NUMBERS}, "more": Optional({"cost": Optional(NUMBER)})}
+TABLE["rows"] = Optional(Each({"a": NUMBER}))
 WHOLE = {"name": "a", "score": 1, "curve": {"level": [0.5, 1]}, "other": object()}
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"more": None}, {"more": {}}, {"more": {"cost": 2.0}}, {"more": {"cost": None}}]
+    "change", [{}, {"more": None}, {"more": {}}, {"more": {"cost": 2.0}}, {"more": {"cost": None}}, {"rows": []}]
 )
 def test_a_whole_record_passes(change):
     check(WHOLE | change, TABLE)
@@ -26,6 +27,8 @@ def test_a_whole_record_passes(change):
         ({"curve": []}, "curve is missing or no object"),
         ({"curve": {"level": []}}, "curve.level is missing or no list of numbers"),
         ({"curve": {"level": [0.5, "1"]}}, "curve.level is missing or no list of numbers"),
+        ({"rows": {}}, "rows is missing or no list"),
+        ({"rows": [{"a": 1}, {"b": 1}]}, r"rows\[1\].a is missing or no number"),
         ({"more": 3}, "more is missing or no object"),
         ({"more": {"cost": "much"}}, "more.cost is missing or no number"),
     ],

@@ -18,7 +18,7 @@ class Kind:
     """
 
     words: str
-    fits: Callable[[Any], bool]
+    fits: Callable[[Any], object]
 
 
 def is_number(value: Any) -> bool:
@@ -35,11 +35,21 @@ NUMBERS = Kind("list of numbers", lambda value: isinstance(value, list) and bool
 class Optional:
     """What may be missing or null."""
 
-    expected: Kind | Mapping[str, Any]
+    expected: Expected
 
 
-def check(value: Any, expected: Kind | Mapping[str, Any] | Optional, name: str = "it") -> None:
-    """Compare a value with what is expected: of a mapping every key in it, those that it does not name are passed over.
+@dataclass(frozen=True)
+class Each:
+    """A list, each entry of which is as expected."""
+
+    expected: Expected
+
+
+Expected = Kind | Optional | Each | Mapping[str, Any]
+
+
+def check(value: Any, expected: Expected, name: str = "it") -> None:
+    """Compare a value with what is expected: of a mapping every key of it; keys that it does not name are passed over.
 
     Raises:
         ValueError: naming the first value that is missing or of another kind.
@@ -50,8 +60,11 @@ def check(value: Any, expected: Kind | Mapping[str, Any] | Optional, name: str =
     elif isinstance(expected, Kind):
         if not expected.fits(value):
             raise ValueError(f"{name} is missing or no {expected.words}")
-    elif not isinstance(value, dict):
-        raise ValueError(f"{name} is missing or no object")
+    elif not isinstance(value, list if isinstance(expected, Each) else dict):
+        raise ValueError(f"{name} is missing or no {'list' if isinstance(expected, Each) else 'object'}")
+    elif isinstance(expected, Each):
+        for place, entry in enumerate(value):
+            check(entry, expected.expected, f"{name}[{place}]")
     else:
         for key, part in expected.items():
             check(value.get(key), part, key if name == "it" else f"{name}.{key}")

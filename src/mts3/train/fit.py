@@ -30,8 +30,7 @@ from mts3.train.objective import Objective, negative_log_likelihood
 from mts3.train.options import TrainingOptions
 from mts3.train.progress import TrainingProgress
 from mts3.train.quiet import quiet
-from mts3.train.result import FitResult
-from mts3.train.run_folder import AtomicCheckpointIO, RunFolder
+from mts3.train.run_folder import AtomicCheckpointIO, FitResult, RunFolder
 
 if TYPE_CHECKING:
     from mts3.models import WorldModel
@@ -90,11 +89,7 @@ def fit(
         return fit_closed_form(model, train, validation, folder.path, chosen.context_len)  # pyright: ignore[reportArgumentType]
     if resume:
         check_checkpoint(folder, module)
-    ours: list[Callback] = [
-        *callbacks,
-        WindowDropCurriculum(chosen.curriculum_epochs, end=chosen.window_drop_rate),
-        folder,
-    ]
+    ours = [*callbacks, WindowDropCurriculum(chosen.curriculum_epochs, end=chosen.window_drop_rate), folder]
     if chosen.patience is not None:
         # Looks after each validation, for an epoch that max_steps or max_time cuts short has none.
         ours.append(
@@ -169,10 +164,9 @@ def _check_numbers(options: dict[str, Any]) -> None:
         UserError: naming the option.
     """
     for name, least in _NUMBERS.items():
-        value = options.get(name)
-        if name not in options or (value is None and name != "accumulate_grad_batches"):
-            continue
-        if type(value) is not int or not (least <= value < 2**62) or value == 0:
+        value = options.get(name, least)
+        unlimited = value is None and name != "accumulate_grad_batches"
+        if not unlimited and (type(value) is not int or value == 0 or not least <= value < 2**62):
             raise UserError(f"trainer.{name} must be a whole number >= 1, got {value!r}")
     for name, what in _SHARES.items():
         if name in options and options[name] == 0:
@@ -190,10 +184,9 @@ def _run(trainer: Trainer, module: TrainingModule, data: SequenceDataModule, che
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
-    except MisconfigurationException as error:  # Lightning's word for options that do not go together
-        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
-    except ValueError as error:  # found out when the batches are counted
-        if "val_check_interval" not in str(error):
+    except (MisconfigurationException, ValueError) as error:
+        # Lightning's word for options that do not go together; one of them is found out when the batches are counted.
+        if isinstance(error, ValueError) and "val_check_interval" not in str(error):
             raise
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     except SIGTERMException:  # Lightning's own exit code for it is 0, as if the training were done
