@@ -60,11 +60,13 @@ def check(value: Any, expected: Expected, name: str = "it") -> None:
     elif isinstance(expected, Kind):
         if not expected.fits(value):
             raise ValueError(f"{name} is missing or no {expected.words}")
-    elif not isinstance(value, list if isinstance(expected, Each) else dict):
-        raise ValueError(f"{name} is missing or no {'list' if isinstance(expected, Each) else 'object'}")
     elif isinstance(expected, Each):
+        if not isinstance(value, list):
+            raise ValueError(f"{name} is missing or no list")
         for place, entry in enumerate(value):
             check(entry, expected.expected, f"{name}[{place}]")
+    elif not isinstance(value, dict):
+        raise ValueError(f"{name} is missing or no object")
     else:
         for key, part in expected.items():
             check(value.get(key), part, key if name == "it" else f"{name}.{key}")
