@@ -217,7 +217,7 @@ def test_every_model_trains(tmp_path: Path, name: str, workers: int) -> None:
 
 @pytest.mark.usefixtures("auto_backend")
 def test_a_reward_head_without_rewards_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="tells a reward and the data hold none"):
+    with pytest.raises(UserError, match="predicts a reward and the data hold none"):
         short_fit(tmp_path, 1, model=small_model("acrkn", reward=True))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mts3.cli.config import composed
-from mts3.cli.config_checks import check_types, flat_keys, with_value
+from mts3.cli.config_checks import check_types, flat, with_value
 from mts3.cli.experiment import load_experiment, load_other_data
 from mts3.cli.mapping import COLUMNS
 from mts3.cli.overrides import parse, prepare
@@ -65,7 +65,7 @@ def _with_overrides(trained: dict[str, Any], arguments: list[str]) -> dict[str, 
     if any(key in _OTHER_DATA for key in keys):
         data = [text for text, key in zip(overrides, keys, strict=True) if key == "data" or key.startswith("data.")]
         config["data"] = _other_data(composed(data).config["data"], trained["data"], keys)
-    known = [*flat_keys({"data": config["data"], "evaluate": config["evaluate"]}), "backend", "threads", "split_seed"]
+    known = [*flat({"data": config["data"], "evaluate": config["evaluate"]}), "backend", "threads", "split_seed"]
     for text, key in zip(overrides, keys, strict=True):
         if key in _OTHER_DATA:
             continue
