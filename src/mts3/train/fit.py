@@ -91,10 +91,9 @@ def fit(
         check_checkpoint(folder, module)
     ours = [*callbacks, WindowDropCurriculum(chosen.curriculum_epochs, end=chosen.window_drop_rate), folder]
     if chosen.patience is not None:
-        # Looks after each validation, for an epoch that max_steps or max_time cuts short has none.
-        ours.append(
-            EarlyStopping("val_crps", patience=chosen.patience, check_finite=False, check_on_train_epoch_end=False)
-        )
+        # After each validation: an epoch that max_steps or max_time cuts short has none.
+        when = {"check_finite": False, "check_on_train_epoch_end": False}
+        ours.append(EarlyStopping("val_crps", patience=chosen.patience, **when))
     with quiet(), subnormals_flushed():
         lightning = _build_trainer(dict(trainer or {}), ours, list(loggers), folder.path)
         try:
@@ -105,9 +104,9 @@ def fit(
             lightning.validate(module, data, verbose=False)
     if folder.best_epoch == 0:
         raise TrainingDiverged("validation CRPS was never finite", lightning.current_epoch, 0)
-    return FitResult(
-        lightning.global_step, folder.train_seconds, folder.best_epoch, folder.best_val_crps, _device_name(lightning)
-    )
+    device = lightning.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return FitResult(lightning.global_step, folder.train_seconds, folder.best_epoch, folder.best_val_crps, name)
 
 
 def is_main_process() -> bool:
@@ -206,8 +205,3 @@ def _check_context(validation: Dataset, context_len: int) -> None:
             f"data.context_len is {context_len} but sequences have {steps} steps: "
             "it must be at least 1 and leave steps to predict; change data.context_len or data.sequence_len"
         )
-
-
-def _device_name(trainer: Trainer) -> str:
-    device = trainer.strategy.root_device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
