@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mts3.data.quality.check import Checked
@@ -66,7 +65,8 @@ def plot_check(checked: Checked, path: str | Path) -> Path:
     shown = _trajectories(checked)
     strips = _strips(checked, shown)
     marks = [{strip: _marks(checked, {trajectory.name}, strip) for strip in strips} for trajectory in shown]
-    detail = len(recording.trajectories) == 1 and len(shown[0]) > LONG and any(marks[0].values())
+    count = len(recording.trajectories)
+    detail = count == 1 and len(shown[0]) > LONG and any(marks[0].values())
     columns = len(shown) + detail
     figure = style.new_figure(max(7.0, 4.2 * columns), 1.3 + 0.95 * max(len(strips), 2))
     axes = figure.subplots(len(strips), columns, squeeze=False)
@@ -78,14 +78,19 @@ def plot_check(checked: Checked, path: str | Path) -> Path:
             if place is not column[-1]:
                 place.tick_params(labelbottom=False)
         column[-1].set_xlabel(f"time ({unit})", fontsize=style.SMALL, color=style.INK)
-        if len(recording.trajectories) > 1:
+        if count > 1:
             column[0].set_title(f"{trajectory.name}\n{strips[0]}", loc="left", fontsize=style.SMALL, color=style.INK)
     if detail:
         for place, strip in zip(axes[:, -1], strips, strict=True):
             _detail(place, strip, _values(shown[0], recording, strip), marks[0][strip])
         axes[-1, -1].set_xlabel("data row", fontsize=style.SMALL, color=style.INK)
-    _title(figure, checked, len(shown))
-    _legend(figure, [f.kind for found in marks for here in found.values() for f in here])
+    which = f", {len(shown)} of {count:,} trajectories" if count > 1 else ""
+    kinds = ", ".join(KINDS[kind].title.lower() for kind in dict.fromkeys(f.kind for f in checked.findings))
+    style.head(figure, f"{recording.name}{which}: {'found' if kinds else 'nothing found'}\n{kinds}".rstrip())
+    marked = dict.fromkeys(f.kind for found in marks for here in found.values() for f in here)
+    handles = [Patch(color=COLOURS[kind], **TINT, label=KINDS[kind].title) for kind in marked]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower left", ncols=4, **style.LEGEND)
     return style.save(figure, path)
 
 
@@ -182,16 +187,3 @@ def _line(axes: Axes, values: np.ndarray, time: np.ndarray) -> None:
     values, time = np.insert(values, jumps, np.nan), np.insert(time, jumps, time[jumps])
     rows, drawn = thin(values)
     style.draw_channel(axes, time[rows], drawn, style.INK, width=0.8, dot=2)
-
-
-def _title(figure: Figure, checked: Checked, shown: int) -> None:
-    count = len(checked.recording.trajectories)
-    which = f", {shown} of {count:,} trajectories" if count > 1 else ""
-    found = ", ".join(KINDS[kind].title.lower() for kind in dict.fromkeys(f.kind for f in checked.findings))
-    style.head(figure, f"{checked.recording.name}{which}: {'found' if found else 'nothing found'}\n{found}".rstrip())
-
-
-def _legend(figure: Figure, kinds: list[str]) -> None:
-    if kinds:
-        handles = [Patch(color=COLOURS[kind], **TINT, label=KINDS[kind].title) for kind in dict.fromkeys(kinds)]
-        figure.legend(handles=handles, loc="outside lower left", ncols=4, **style.LEGEND)

@@ -7,6 +7,8 @@ import json
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +64,12 @@ def read_metrics(run_dir: str | Path) -> dict[str, Any]:
     Raises:
         UserError: if it is missing, cannot be read, or a score is missing or no number.
     """
-    path = _existing(Path(run_dir) / METRICS)
-    try:
+    path = Path(run_dir) / METRICS
+    with _reading(path):
         metrics = json.loads(path.read_text(encoding="utf-8"))
         check(metrics, _METRICS)
         if len(metrics["reliability"]["level"]) != len(metrics["reliability"]["coverage"]):
             raise ValueError("reliability holds no two lists of one length")
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from error
     return metrics
 
 
@@ -80,18 +80,16 @@ def read_horizon(run_dir: str | Path) -> dict[str, np.ndarray]:
         UserError: if it is missing, cannot be read, or has other columns or another number of rows than metrics.json
             says.
     """
-    path = _existing(Path(run_dir) / HORIZON)
-    try:
+    path = Path(run_dir) / HORIZON
+    with _reading(path):
         text = path.read_bytes().decode("utf-8")
         header, *rows = list(csv.reader(text.splitlines()))
         table = np.array([[float(cell or "nan") for cell in row] for row in rows], dtype=np.float64)
         columns = dict(zip(header, table.reshape(len(rows), len(header)).T, strict=True))
         _check_horizon(columns, whole=text.endswith("\n"))
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from error
-    expected = read_metrics(run_dir).get("horizon")
-    if expected not in (None, len(rows)):
-        raise _unreadable(path, f"it has {len(rows)} rows, the horizon in metrics.json is {expected}")
+        expected = read_metrics(run_dir).get("horizon")
+        if expected not in (None, len(rows)):
+            raise ValueError(f"it has {len(rows)} rows, the horizon in metrics.json is {expected}")
     return columns
 
 
@@ -104,8 +102,8 @@ def read_predictions(run_dir: str | Path) -> dict[str, np.ndarray]:
     Raises:
         UserError: if it is missing, cannot be read, or an array is missing or of another shape or type.
     """
-    path = _existing(Path(run_dir) / PREDICTIONS)
-    try:
+    path = Path(run_dir) / PREDICTIONS
+    with _reading(path):
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = dict(stored)
         if not any(name in arrays for name in _BOUNDS):
@@ -115,8 +113,6 @@ def read_predictions(run_dir: str | Path) -> dict[str, np.ndarray]:
                 arrays[f"lower_{level}"] = arrays["mean"] - half * std
                 arrays[f"upper_{level}"] = arrays["mean"] + half * std
         _check_predictions(arrays)
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from error
     return arrays
 
 
@@ -161,15 +157,18 @@ def _check_predictions(arrays: dict[str, np.ndarray]) -> None:
             raise ValueError("image_shape is not that of the observations")
 
 
-def _existing(path: Path) -> Path:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever a missing or damaged file raises within the block into one line."""
     if not path.is_file():
         raise UserError(f"{path} does not exist: run mts3 evaluate run={path.parent} first")
-    return path
-
-
-def _unreadable(path: Path, reason: object) -> UserError:
-    again = f"run mts3 evaluate run={path.parent} again"
-    if path.name == METRICS:  # which keeps what the training cost
-        again = f"remove it and {again}"
-    reason = f"{reason} is missing" if isinstance(reason, KeyError) else reason
-    return UserError(f"cannot read {path}: it is not what mts3 writes ({reason}); {again}")
+    try:
+        yield
+    except UserError:  # of another file
+        raise
+    except _UNREADABLE as error:
+        again = f"run mts3 evaluate run={path.parent} again"
+        if path.name == METRICS:  # which keeps what the training cost
+            again = f"remove it and {again}"
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise UserError(f"cannot read {path}: it is not what mts3 writes ({reason}); {again}") from error

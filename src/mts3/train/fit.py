@@ -92,7 +92,7 @@ def fit(
     ours = [*callbacks, WindowDropCurriculum(chosen.curriculum_epochs, end=chosen.window_drop_rate), folder]
     if chosen.patience is not None:
         # After each validation: an epoch that max_steps or max_time cuts short has none.
-        when = {"check_finite": False, "check_on_train_epoch_end": False}
+        when: dict[str, Any] = {"check_finite": False, "check_on_train_epoch_end": False}
         ours.append(EarlyStopping("val_crps", patience=chosen.patience, **when))
     with quiet(), subnormals_flushed():
         lightning = _build_trainer(dict(trainer or {}), ours, list(loggers), folder.path)
