@@ -12,6 +12,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+from drawing import (
+    EARLY_TO_LATE,
+    add_labels,
+    add_legend,
+    add_scale,
+    draw_bodies,
+    draw_ground,
+    draw_lines,
+    draw_way,
+    plot_maze,
+)
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -33,8 +44,6 @@ from mts3.data.sets.generators import (
 from mts3.data.sets.generators.environment import make_environment
 from mts3.plot import style
 from mts3.plot.frames import as_colours, draw_frames
-from mts3.plot.gallery import add_labels, add_legend, add_scale, draw_bodies, draw_ground, draw_lines, draw_way
-from mts3.plot.maze import EARLY_TO_LATE, plot_maze
 
 FOLDER = Path(__file__).parent
 WIDTH = 7.6  # inches

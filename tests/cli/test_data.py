@@ -93,9 +93,9 @@ def test_a_spread_that_a_few_rows_make_is_warned_of_in_one_line(
     for typed, lines in (([], int(warned)), ([f"data.columns.missing=[{code}]"], 0)):
         config = composed(prepare(["data.path=log.csv", *TINY, *typed])).config
         load_experiment(config)
-        said = [line for line in capsys.readouterr().err.splitlines() if "make the spread" in line]
+        said = [line for line in capsys.readouterr().err.splitlines() if "determine the standard deviation" in line]
         assert len(said) == lines
-        assert all("obs 'obs_x' (standard deviation" in line and "data.columns.missing" in line for line in said)
+        assert all("of obs 'obs_x' (" in line and "data.columns.missing" in line for line in said)
 
 
 def _two_sizes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

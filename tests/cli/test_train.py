@@ -18,7 +18,8 @@ from mts3.cli.overrides import prepare
 from mts3.cli.train import train
 from mts3.data import DATASETS, Dataset, Trajectory, load_dataset, save_dataset
 from mts3.data.sets.generators import GENERATED
-from mts3.models import DeltaTarget
+from mts3.likelihoods.student_t import StudentT
+from mts3.models import DeltaTarget, load
 from mts3.train import TrainingModule
 from tests.cli.conftest import FILE, MODEL, RUN, SHORT, TINY, Command, besides_the_backend, write_recording
 from tests.conftest import FORCED
@@ -51,7 +52,7 @@ def test_a_run_folder_holds_what_it_should(mts3: Command, figures: bool) -> None
     assert found.keys() >= KEYS
     assert (found["data"], found["model"], found["seed"], found["split"]) == ("arm", "mts3", 0, "test")
     assert (found["context"], found["horizon"], found["gradient_steps"]) == (8, 9, 2)
-    assert found["parameters"] == sum(p.numel() for p in package.load(RUN).parameters())
+    assert found["parameters"] == sum(p.numel() for p in load(RUN).parameters())
     assert found["train_seconds"] > 0
 
 
@@ -138,7 +139,7 @@ def test_any_model_can_predict_changes(mts3: Command, model: str) -> None:
     assert done.code == 0, done.err
     run = Path(f"runs/arm-{model}-delta-seed0")
     before = metrics(run)
-    assert isinstance(package.load(run), DeltaTarget)
+    assert isinstance(load(run), DeltaTarget)
     assert mts3("evaluate", f"run={run}").code == 0
     assert metrics(run)["nrmse"] == before["nrmse"]
 
@@ -186,7 +187,7 @@ def test_a_resumed_run_equals_one_that_was_never_interrupted(mts3: Command) -> N
     assert mts3("train", *options, "trainer.max_epochs=1", "hydra.run.dir=parts").code == 0
     assert mts3("train", *options, "trainer.max_epochs=3", "hydra.run.dir=parts", "resume=true").code == 0
     assert scores(Path("whole")) == scores(Path("parts"))
-    whole, parts = package.load("whole"), package.load("parts")
+    whole, parts = load("whole"), load("parts")
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), parts.parameters(), strict=True))
 
 
@@ -312,6 +313,29 @@ def test_steps_without_an_observation_at_the_end_are_not_called_predicted(mts3: 
     assert len((run / "horizon.csv").read_text().splitlines()) == 1 + 5
     with np.load(run / "predictions.npz") as arrays:
         assert arrays["obs"].shape[1] == arrays["mean"].shape[1] + 1 == 8 + 5
+
+
+@pytest.mark.parametrize("figures", [True])
+@pytest.mark.parametrize("model", ["acrkn", "hiprssm", "mts3", "rkn"])
+def test_heavy_tails_are_trained_scored_drawn_and_kept(mts3: Command, model: str) -> None:
+    done = mts3("train", *FILE, f"model={model}", "model.decoder=student_t")
+    assert done.code == 0
+    run = RUN.with_name(f"arm-{model}-seed0")
+    assert 0 < metrics(run)["coverage_90"] <= 1
+    assert (run / "plots" / "predictions.png").is_file()
+    pred = load(run)(torch.zeros(1, 5, 2), torch.zeros(1, 5, 1))
+    assert isinstance(pred, StudentT)
+    with np.load(run / "predictions.npz") as arrays:
+        std = np.sqrt(arrays["var"])
+        for level, quantile in ((50, 0.7406971), (90, 2.1318468)):  # of a standard t with 4 degrees, variance 2
+            for side, sign in (("lower", -1), ("upper", 1)):
+                bound = arrays["mean"] + sign * quantile / np.sqrt(2) * std
+                np.testing.assert_allclose(arrays[f"{side}_{level}"], bound, rtol=1e-5, atol=1e-6)
+
+
+def test_patience_needs_no_validation_before_the_end(mts3: Command) -> None:
+    done = mts3("train", *FILE, "train.patience=2")
+    assert (done.code, besides_the_backend(done.err)) == (0, [])
 
 
 def test_a_constant_channel_is_reported(mts3: Command) -> None:

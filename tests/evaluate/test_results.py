@@ -75,6 +75,9 @@ def test_predictions_load_without_pickles(run_dir):
     with np.load(run_dir / "predictions.npz", allow_pickle=False) as arrays:
         assert arrays["obs"].shape == (4, STEPS + 1, 2)
         assert arrays["mean"].shape == arrays["var"].shape == arrays["linear"].shape == (4, STEPS, 2)
+        half = 1.6448536 * np.sqrt(arrays["var"])
+        np.testing.assert_allclose(arrays["lower_90"], arrays["mean"] - half, rtol=1e-5)
+        np.testing.assert_allclose(arrays["upper_90"], arrays["mean"] + half, rtol=1e-5)
         assert arrays["obs_names"].tolist() == ["angle", "level"]
         assert arrays["obs_units"].tolist() == ["rad", "mm"]
         assert (float(arrays["sample_time"]), int(arrays["context_len"])) == (0.5, CONTEXT)

@@ -2,9 +2,13 @@
 
 import csv
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))  # what draws the pictures there is no part of the package
 
 
 def write_run(folder, channels=2, sequences=4, context=5, steps=25, sample_time=60.0):

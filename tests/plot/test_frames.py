@@ -68,7 +68,7 @@ def test_predictions_of_images_are_frames(tmp_path, monkeypatch, shape, sequence
     frames, rows, columns = drawn[0]
     horizon = steps - 4  # five of the steps + 1 observations are context
     assert frames.shape == (3, 1 + min(horizon, 9), *shape[1:], 3)
-    assert (rows, columns[0]) == (["truth", "mts3", "± std"], "seen")
+    assert (rows, columns[0]) == (["truth", "mts3", "± std"], "observed")
     assert (frames[1:, 0] == 1).all()
     with np.load(tmp_path / "predictions.npz") as arrays:
         obs, mean = arrays["obs"][0], arrays["mean"][0]

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from drawing import WALL, plot_maze
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from mts3.errors import UserError
-from mts3.plot.maze import WALL, plot_maze
 
 WALLS = np.pad(np.zeros((3, 4), bool), 1, constant_values=True)
 WAY = np.stack([np.linspace(-1.5, 1.5, 50), np.linspace(-1.0, 1.0, 50)], -1)

@@ -48,7 +48,8 @@ def test_the_channels_that_move_are_shown():
 
 
 def _one_channel(truth, mean, std):
-    one = {"obs": truth, "mean": mean, "var": np.square(std)}
+    half = 1.6448536 * np.asarray(std)
+    one = {"obs": truth, "lower_90": mean - half, "upper_90": mean + half}
     return {name: np.array(values, float)[None, :, None] for name, values in one.items()} | {"context_len": np.array(1)}
 
 
@@ -56,6 +57,33 @@ def test_the_limits_hold_truth_and_band():
     arrays = _one_channel([0.0, 1.0, np.nan, 0.5], [0.5, 0.5, 0.5], [0.1, 0.2, 0.4])
     half = 1.6448536 * 0.4
     assert _limits(arrays, 1, 0) == pytest.approx((0.5 - half - 0.05, 0.5 + half + 0.05))
+
+
+def test_the_bands_are_those_of_the_file(run_dir, monkeypatch):
+    """Skewed, as no Gaussian is; where a file of an earlier version has none they are those of a Gaussian."""
+    figures = []
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or path)
+    arrays = read_predictions(run_dir)
+    half = {50: 0.6744898, 90: 1.6448536}
+    for level, width in half.items():
+        np.testing.assert_allclose(arrays[f"upper_{level}"] - arrays["mean"], width * np.sqrt(arrays["var"]))
+        np.testing.assert_allclose(arrays["mean"] - arrays[f"lower_{level}"], width * np.sqrt(arrays["var"]))
+        arrays |= {f"lower_{level}": arrays["mean"] - 0.1 * level, f"upper_{level}": arrays["mean"] + level}
+    np.savez(run_dir / "predictions.npz", **arrays)
+    plot_predictions(run_dir, run_dir / "p.png")
+    mean = arrays["mean"][0, 4:, 0]  # after a context of 5
+    for area, level in zip(figures[0].axes[0].collections[:2], (90, 50), strict=True):
+        drawn = area.get_paths()[0].vertices[:, 1]
+        assert (drawn.min(), drawn.max()) == pytest.approx((mean.min() - 0.1 * level, mean.max() + level))
+
+
+@pytest.mark.parametrize("name", ["lower_50", "upper_90"])
+def test_a_file_with_some_of_the_bounds_is_refused(run_dir, name):
+    arrays = read_predictions(run_dir)
+    del arrays[name]
+    np.savez(run_dir / "predictions.npz", **arrays)
+    with pytest.raises(UserError, match=f"'{name}' is missing"):
+        read_predictions(run_dir)
 
 
 def test_a_band_that_runs_away_does_not_flatten_the_truth():

@@ -183,6 +183,23 @@ def test_patience_stops_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert result.gradient_steps == 3 * 3  # one epoch that sets the mark, two that do not beat it
 
 
+@pytest.mark.parametrize("max_steps", [2, 5])
+def test_patience_waits_for_a_validation(tmp_path: Path, max_steps: int) -> None:
+    """`max_steps` ends the training inside its first or second epoch, which then has none."""
+    _, result = short_fit(tmp_path, patience=2, trainer={"max_steps": max_steps})
+    assert result.gradient_steps == max_steps
+    assert mts3.load(tmp_path).normalizer is not None
+
+
+def test_a_resumed_run_has_no_more_patience_than_one_that_was_never_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LikelihoodSums, "mean_crps", lambda self: 1.0)
+    short_fit(tmp_path, 2, patience=2)
+    _, result = short_fit(tmp_path, 20, patience=2, resume=True)
+    assert result.gradient_steps == 3 * 3
+
+
 def test_max_time_stops(tmp_path: Path) -> None:
     _, result = short_fit(tmp_path, 10_000, trainer={"max_time": {"seconds": 1}})
     assert 0 < result.gradient_steps < 30_000
@@ -199,7 +216,7 @@ def test_loader_processes_change_nothing(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.usefixtures("auto_backend")
 def test_a_reward_head_without_rewards_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="tells a reward and the data hold none"):
+    with pytest.raises(UserError, match="predicts a reward and the data hold none"):
         short_fit(tmp_path, 1, model=small_model("acrkn", reward=True))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from mts3.cli.config import composed, data_name
+from mts3.cli.config import Composed, composed, data_name
 from mts3.cli.overrides import parse, prepare
 from mts3.cli.report import STOPPED, print_table
 from mts3.cli.run_files import Found, find_run
@@ -26,7 +26,7 @@ _AXES = ("data", "model", "ablation")
 _OURS = (*_AXES, "seeds", "output", "runs")
 _INSTEAD = {
     "seed": "give seeds=N, for 0 to N-1, or seeds=[FIRST,SECOND] instead of seed",
-    "resume": "leave resume out: interrupted runs are continued, finished ones taken as they are",
+    "resume": "leave resume out: interrupted runs are continued, finished ones reused as they are",
 }
 # What a run is given besides its options, by what its folder holds.
 _GOES_ON = {Found.INTERRUPTED: "resume", Found.REMAINS: "overwrite"}
@@ -48,26 +48,22 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Planned:
+class Planned(Composed):
     """One run of a benchmark.
 
     Attributes:
         overrides: With which `mts3 train` would do the same.
-        config: Resolved.
-        run_dir: Its folder.
-        found: What is there already.
+        found: What is in its folder already.
     """
 
     overrides: list[str]
-    config: dict[str, Any]
-    run_dir: Path
     found: Found
 
 
 def benchmark(arguments: list[str]) -> int:
     """Run `mts3 benchmark data=[..] model=[..] ablation=[..] seeds=N [output=DIR] [runs=DIR] [key=value ...]`.
 
-    Every run is composed and its folder looked at before the first one trains; finished ones are taken as they are. A
+    Every run is composed and its folder looked at before the first one trains; finished ones are reused as they are. A
     run that fails says so and the others go on.
 
     Returns: the exit code of the worst run.
@@ -83,7 +79,7 @@ def benchmark(arguments: list[str]) -> int:
     codes = run_all(plan)
     if codes and codes[-1] in STOPPED:
         return codes[-1]
-    table = write_summary(asked.output, [_outcome(run, code) for run, code in zip(plan, codes, strict=True)])
+    table = write_summary(asked.output, list(map(_outcome, plan, codes)))
     print_table(table.plain())
     print(f"* least NRMSE of its data set, long horizon. Tables and figure: {asked.output}")
     picture = asked.output / HORIZON_FIGURE
@@ -162,7 +158,7 @@ def planned(asked: Asked) -> list[Planned]:
                 f"two runs would share the folder {run_dir}: give runs=DIR instead of hydra.run.dir, and leave name out"
             )
         folders.add(run_dir)
-        plan.append(Planned(overrides, run.config, run_dir, find_run(run_dir, run.config)))
+        plan.append(Planned(run.config, run_dir, overrides, find_run(run_dir, run.config)))
     return plan
 
 
@@ -177,29 +173,20 @@ def run_all(plan: list[Planned]) -> list[int]:
     fitted: Fitted = {}  # runs that differ in the model alone have the same baselines
     codes: list[int] = []
     for run in plan:
-        if run.found is Found.FINISHED:
-            codes.append(0)
-            continue
-        key = _GOES_ON.get(run.found)
-        config = run.config | ({key: True} if key else {})
-        overrides = [*run.overrides, *([f"{key}=true"] if key else [])]
-        code, _ = run_one(COMMAND, overrides, run.run_dir, lambda c=config, d=run.run_dir: train.train(c, d, fitted))
-        codes.append(code)
-        if code in STOPPED:
+        goes_on = [_GOES_ON[run.found]] if run.found in _GOES_ON else []
+        config = run.config | dict.fromkeys(goes_on, True)
+        overrides = [*run.overrides, *(f"{key}=true" for key in goes_on)]
+        job = partial(train.train, config, run.run_dir, fitted)
+        codes.append(0 if run.found is Found.FINISHED else run_one(COMMAND, overrides, run.run_dir, job)[0])
+        if codes[-1] in STOPPED:
             break
     return codes
 
 
 def _outcome(run: Planned, code: int) -> Run:
-    data = run.config["data"]
-    return Run(
-        data_name(data["name"], data["path"], data.get("size")),
-        run.config["label"],
-        run.config["seed"],
-        str(run.run_dir),
-        None if code else read_metrics(run.run_dir),
-        None if code else read_horizon(run.run_dir),
-    )
+    data, label, seed = (run.config[key] for key in ("data", "label", "seed"))
+    found = (None, None) if code else (read_metrics(run.run_dir), read_horizon(run.run_dir))
+    return Run(data_name(data["name"], data["path"], data.get("size")), label, seed, str(run.run_dir), *found)
 
 
 def _names(key: str, text: str) -> list[str]:

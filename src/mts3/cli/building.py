@@ -28,7 +28,13 @@ def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
         raise UserError(f"model.reward=true needs data with a reward; '{dataset.name}' has none")
     if dataset.image_shape is not None and "image_shape" in parameters_of(MODELS.get(name, WorldModel)):
         arguments.setdefault("image_shape", list(dataset.image_shape))
-    _check_windows(arguments.get("window_len"), config["data"]["sequence_len"])
+    window_len, sequence_len = arguments.get("window_len"), config["data"]["sequence_len"]
+    for length in window_len if isinstance(window_len, list) else [window_len]:
+        if isinstance(length, int) and length > 100 * sequence_len:  # sequences are padded to whole windows
+            raise UserError(
+                f"model.window_len={length} is more than 100 sequences of data.sequence_len={sequence_len} steps; "
+                "choose a smaller one"
+            )
     make = partial(build, name, obs_dim=dataset.obs_dim, action_dim=dataset.action_dim, **arguments)
     try:
         with seeded(config["seed"]):
@@ -49,13 +55,3 @@ def build_model(config: dict[str, Any], experiment: Experiment) -> WorldModel:
     if model.fitted_in_closed_form:
         raise UserError(f"model {name} is fitted in closed form and predicts changes already: leave train.target out")
     return DeltaTarget(model, torch.from_numpy(change_std(experiment.train.trajectories, model.normalizer)))
-
-
-def _check_windows(window_len: Any, sequence_len: int) -> None:
-    """Sequences are padded to whole windows, which may be longer, but not without bound."""
-    for length in window_len if isinstance(window_len, list) else [window_len]:
-        if isinstance(length, int) and length > 100 * sequence_len:
-            raise UserError(
-                f"model.window_len={length} is more than 100 sequences of data.sequence_len={sequence_len} steps; "
-                "choose a smaller one"
-            )

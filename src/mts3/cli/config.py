@@ -17,14 +17,14 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mts3.cli.config_checks import AUTO, check_needed, check_types, flat_keys, typed
+from mts3.cli.config_checks import AUTO, check_needed, check_types, flat, typed
 from mts3.cli.overrides import OPEN, parse
 from mts3.data.sets.published import how_to_get
 from mts3.errors import UserError, unknown_name
 
 CONFIGS = "mts3.configs"
 _SECTIONS = ("data", "model", "train", "trainer", "logger", "evaluate")
-_PRESENT = ("data.name", "data.path", "data.columns", "trainer.accelerator", "train.target")
+_PRESENT = {"data": ("name", "path", "columns"), "trainer": ("accelerator",), "train": ("target",)}
 _LATER = {"backend": AUTO, "threads": AUTO, "overwrite": False, "resume": False}  # a run of an earlier version has none
 GROUPS = {"data": "data set", "model": "model", "ablation": "ablation", "trainer": "trainer", "logger": "logger"}
 _FOLDERS = ("hydra.run.dir", "hydra.sweep.dir")
@@ -74,25 +74,28 @@ def composed(overrides: list[str]) -> Composed:
     Raises:
         UserError: for an unknown choice or key (with the nearest names), or a value of the wrong type.
     """
-    defaults = _defaults(tuple(checked_choices(overrides)))
+    defaults = defaults_of(*checked_choices(overrides))
     with initialize_config_module(CONFIGS, version_base="1.3"):
         full = _translated(lambda: compose("train", overrides, return_hydra_config=True), defaults)
         folders = {key: _translated(lambda k=key: OmegaConf.select(full, k), defaults) for key in _FOLDERS}
         asked = [str(key) for key in full if key != "hydra"]
         config = plain(_translated(lambda: OmegaConf.masked_copy(full, asked), {}))
-    _check_known(config, defaults)
+    known = flat(defaults)
+    for key in flat(config):
+        if key not in known and not key.startswith(OPEN):
+            raise unknown_name("option", key, known)
     check_types(config, typed(defaults))
     check_needed(config, defaults)
-    _check_name(config["name"])
+    name = config["name"]  # of a folder, not a way to another one
+    if not name or name in (".", "..") or any(mark in name for mark in ("/", os.sep, os.altsep or os.sep)):
+        raise UserError(
+            f"name={name or ''} is no name of a run folder; give one without {os.sep}, or a whole folder with "
+            "hydra.run.dir=DIR"
+        )
     for key, folder in folders.items():
         if not folder:
             raise UserError(f"{key} is empty; name a folder as {key}=DIR, or leave it out")
     return Composed(config, Path(folders["hydra.run.dir"]))
-
-
-def default_config() -> dict[str, Any]:
-    """Every key with the value it has where nothing is asked for."""
-    return _defaults(())
 
 
 def checked_config(config: Any) -> dict[str, Any]:
@@ -104,40 +107,24 @@ def checked_config(config: Any) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UserError("it holds no configuration")
     config = _LATER | {str(key): value for key, value in config.items()}
-    defaults = default_config()
+    defaults = defaults_of()
     for section in _SECTIONS:
         if not isinstance(config.get(section), dict):
             raise UserError(f"{section} is missing, or holds no keys")
     check_types(config, typed(defaults))
     check_needed(config, defaults)
-    for key in _PRESENT:
-        if key.partition(".")[2] not in config[key.partition(".")[0]]:
-            raise UserError(f"{key} is missing")
+    for section, keys in _PRESENT.items():
+        for key in keys:
+            if key not in config[section]:
+                raise UserError(f"{section}.{key} is missing")
     for section in ("model", "trainer", "logger"):  # these become names of arguments
         if not all(isinstance(name, str) for name in config[section]):
             raise UserError(f"{section} has a key that is no text")
     return config
 
 
-def _check_known(config: dict[str, Any], defaults: dict[str, Any]) -> None:
-    """Refuse a key that nothing reads; "+" puts any there."""
-    known = flat_keys(defaults)
-    for key in flat_keys(config):
-        if key not in known and not key.startswith(OPEN):
-            raise unknown_name("option", key, known)
-
-
-def _check_name(name: str | None) -> None:
-    """A name of a folder, not a way to another one."""
-    if not name or name in (".", "..") or any(mark in name for mark in ("/", os.sep, os.altsep or os.sep)):
-        raise UserError(
-            f"name={name or ''} is no name of a run folder; give one without {os.sep}, or a whole folder with "
-            "hydra.run.dir=DIR"
-        )
-
-
 @cache
-def _defaults(choices: tuple[str, ...]) -> dict[str, Any]:
+def defaults_of(*choices: str) -> dict[str, Any]:
     """Every key with the value it has unless given. Kept: the runs of a sweep share a few, and composing takes time."""
     with initialize_config_module(CONFIGS, version_base="1.3"):
         return plain(_translated(lambda: compose("train", list(choices)), {}))
@@ -194,5 +181,5 @@ def _translated(action: Callable[[], T], defaults: dict[str, Any]) -> T:
         text = str(error)
         unknown = re.search(r"(?:Could not override|Key) '([^']+)'", text)
         if unknown:
-            raise unknown_name("option", unknown[1], flat_keys(defaults)) from error
+            raise unknown_name("option", unknown[1], flat(defaults)) from error
         raise UserError(text.splitlines()[0]) from error

@@ -56,12 +56,9 @@ def check_needed(config: dict[str, Any], defaults: dict[str, Any]) -> None:
 
 def typed(defaults: dict[str, Any]) -> dict[str, Any]:
     """The defaults whose types other values must have: of the rest, whoever receives them says what fits."""
-    # A number or a list, "auto".
-    return defaults | {
-        "threads": None,
-        "trainer": defaults["trainer"] | {"devices": None},
-        "model": defaults["model"] | {"window_len": None},
-    }
+    for key in ("threads", "trainer.devices", "model.window_len"):  # a number or a list, "auto"
+        defaults = with_value(defaults, key, None)
+    return defaults
 
 
 def check_types(config: dict[str, Any], defaults: dict[str, Any], prefix: str = "") -> None:
@@ -78,12 +75,12 @@ def check_types(config: dict[str, Any], defaults: dict[str, Any], prefix: str = 
             raise UserError(f"{prefix}{key} must be like {default!r} ({_KINDS[type(default)]}), got {value!r}")
 
 
-def flat_keys(config: dict[str, Any], prefix: str = "") -> list[str]:
-    """Every key with its dots."""
-    keys = []
+def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Every value by its key with dots."""
+    values = {}
     for key, value in config.items():
-        keys += flat_keys(value, f"{prefix}{key}.") if isinstance(value, dict) else [f"{prefix}{key}"]
-    return keys
+        values |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return values
 
 
 def with_value(config: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
@@ -93,17 +90,14 @@ def with_value(config: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     return config | {first: with_value(inner if isinstance(inner, dict) else {}, rest, value) if rest else value}
 
 
-def _select(config: dict[str, Any], key: str) -> Any:
+def _select(config: Any, key: str) -> Any:
     """The value of "section.name" or of "name"; None where there is none."""
-    section, _, name = key.partition(".")
-    value = config.get(section)
-    if not name:
-        return value
-    return value.get(name) if isinstance(value, dict) else None
+    for part in key.split("."):
+        config = config.get(part) if isinstance(config, dict) else None
+    return config
 
 
 def _same_kind(value: Any, default: Any) -> bool:
-    if isinstance(value, bool) or isinstance(default, bool):
-        return isinstance(value, bool) and isinstance(default, bool)
-    numbers = (int, float) if isinstance(default, float) else (int,)
-    return isinstance(value, numbers) if isinstance(default, (int, float)) else isinstance(value, type(default))
+    if isinstance(default, (bool, int, float)):
+        return type(value) is type(default) or (type(default) is float and type(value) is int)
+    return isinstance(value, type(default))

@@ -37,7 +37,7 @@ def split_options(arguments: list[str], known: tuple[str, ...]) -> tuple[list[st
         elif key not in known:
             raise unknown_name("option", key, known) if known else UserError(f"unexpected '{argument}'")
         else:
-            options[key] = _value(key, value)
+            options[key] = mapping_value(key, value) if key in KEYS else whole(key, value) if key == "seed" else value
     return names, options
 
 
@@ -49,12 +49,15 @@ def name_and_options(takes: str, arguments: list[str], known: tuple[str, ...]) -
     return names[0], options
 
 
-def _value(key: str, text: str) -> Any:
-    if key == "seed":
-        if not text.isdecimal():
-            raise UserError(f"seed={text} is no whole number >= 0")
-        return int(text)
-    return mapping_value(key, text) if key in KEYS else text
+def whole(key: str, text: str) -> int:
+    """The number that an option gives.
+
+    Raises:
+        UserError: if it gives none.
+    """
+    if not text.isdecimal():
+        raise UserError(f"{key}={text} is no whole number >= 0")
+    return int(text)
 
 
 def print_summary(dataset: Dataset) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mts3.cli.config import composed
-from mts3.cli.config_checks import check_types, flat_keys, with_value
+from mts3.cli.config_checks import check_types, flat, with_value
 from mts3.cli.experiment import load_experiment, load_other_data
 from mts3.cli.mapping import COLUMNS
 from mts3.cli.overrides import parse, prepare
@@ -59,19 +59,17 @@ def evaluate(arguments: list[str]) -> None:
 
 
 def _with_overrides(trained: dict[str, Any], arguments: list[str]) -> dict[str, Any]:
-    overrides = prepare(arguments)
-    keys = [parse(text).key_or_group for text in overrides]
-    config = dict(trained)
-    if any(key in _OTHER_DATA for key in keys):
-        data = [text for text, key in zip(overrides, keys, strict=True) if key == "data" or key.startswith("data.")]
-        config["data"] = _other_data(composed(data).config["data"], trained["data"], keys)
-    known = [*flat_keys({"data": config["data"], "evaluate": config["evaluate"]}), "backend", "threads", "split_seed"]
-    for text, key in zip(overrides, keys, strict=True):
-        if key in _OTHER_DATA:
-            continue
-        if key not in known and not key.startswith(COLUMNS):
+    config, overrides = trained, prepare(arguments)
+    given = [(parse(text).key_or_group, text) for text in overrides]
+    if any(key in _OTHER_DATA for key, _ in given):
+        data = composed([text for key, text in given if key == "data" or key.startswith("data.")]).config["data"]
+        config = config | {"data": _other_data(data, trained["data"], [key for key, _ in given])}
+    known = [*flat({"data": config["data"], "evaluate": config["evaluate"]}), "backend", "threads", "split_seed"]
+    for key, text in given:
+        if key not in (*known, *_OTHER_DATA) and not key.startswith(COLUMNS):
             raise unknown_name("option", key, [*known, "run", "output", *_OTHER_DATA])
-        config = with_value(config, key, parse(text).value())
+        if key not in _OTHER_DATA:
+            config = with_value(config, key, parse(text).value())
     check_types(config, trained | {"threads": None})  # a number, auto or null
     return config
 

@@ -51,7 +51,7 @@ def load_experiment(config: dict[str, Any], model: WorldModel | None = None) -> 
     """
     dataset = _load(config, model)
     data = config["data"]
-    window_len, context_len = data["window_len"], data["context_len"]
+    window_len, context_len, sequence_len = (data[key] for key in ("window_len", "context_len", "sequence_len"))
     parts = split(dataset, config["split_seed"], data["split_fractions"], context_len + 1, window_len)
     normalizer = model.normalizer if model else None
     if normalizer is None:
@@ -64,13 +64,9 @@ def load_experiment(config: dict[str, Any], model: WorldModel | None = None) -> 
         if constant:
             note(f"constant in the training part, set to zero: {', '.join(constant)}")
         _warn_of_few_rows(parts.train, dataset)
-    train, validation, test = (
-        SequenceDataset(part, normalizer, data["sequence_len"], data[stride])
-        for part, stride in (
-            (parts.train, "train_stride"),
-            (parts.validation, "test_stride"),
-            (parts.test, "test_stride"),
-        )
+    train = SequenceDataset(parts.train, normalizer, sequence_len, data["train_stride"])
+    validation, test = (
+        SequenceDataset(part, normalizer, sequence_len, data["test_stride"]) for part in (parts.validation, parts.test)
     )
     _check_test(test, context_len, window_len)
     if model is None:
@@ -113,7 +109,6 @@ def _load(config: dict[str, Any], model: WorldModel | None) -> Dataset:
             f"expected 1 <= data.window_len <= data.context_len < data.sequence_len, got {window_len}, {context_len} "
             f"and {sequence_len}: observe at least a window and leave steps to predict"
         )
-    # Most presets have no size and no seed of the data.
     dataset, notes = _read(data, model)
     for line in notes:
         note(f"read {dataset.name}: {line}")
@@ -129,7 +124,7 @@ def _load(config: dict[str, Any], model: WorldModel | None) -> Dataset:
 def _read(data: dict[str, Any], model: WorldModel | None) -> tuple[Dataset, tuple[str, ...]]:
     """The data set and its reader's notes; a table that nobody has mapped is read by the names that the model knows."""
     source = data["name"], data["path"]
-    try:
+    try:  # most presets have no size and no seed of the data
         return load_with_notes(*source, data["columns"], data.get("size"), data.get("seed"))
     except UserError:
         mapping = Columns.parse(data["columns"])
@@ -164,7 +159,7 @@ def _warn_of_few_rows(train: Sequence[Trajectory], dataset: Dataset) -> None:
         first = found[0]
         more = f", and so of {', '.join(f.channel for f in found[1:5])}" + (", .." if len(found) > 5 else "")
         note(
-            f"warning: a few rows make the spread of {first.channel} (standard deviation {first.std:.3g}, without them "
+            f"warning: a few rows determine the standard deviation of {first.channel} ({first.std:.3g}, without them "
             f"{first.std_without:.3g}){more if found[1:] else ''}: all else is next to constant beside them; "
             "`mts3 data check` shows them, data.columns.missing=[CODE] leaves out codes for missing"
         )

@@ -71,58 +71,50 @@ def quoted(text: str) -> str:
 
 
 def _names(key: str, text: str) -> Iterator[str]:
-    if _closes_at(text, 0) == len(text) - 1 and text.startswith("["):
+    if text.startswith("[") and _closes_at(text, 0) == len(text) - 1:
         text = text[1:-1]
     start = 0
-    for place in [*_commas(key, text), len(text)]:
-        name = _unquoted(text[start:place])
-        if name:
-            yield name
-        start = place + 1
+    for place, sign in [*_outside(text, 0), (len(text), ",")]:
+        if place < 0:
+            raise UserError(f'{key}={text}: the quotes {sign} do not end; expected names as in {key}=[x,"y, z"]')
+        if sign == ",":
+            if name := _unquoted(text[start:place]):
+                yield name
+            start = place + 1
 
 
-def _commas(key: str, text: str) -> Iterator[int]:
-    """Places of the commas outside quotes and pairs of brackets."""
-    place, fresh = 0, True  # whether nothing of the present name was read yet: quotes count at its start alone
+def _outside(text: str, place: int, opening: str = "") -> Iterator[tuple[int, str]]:
+    """Signs outside quotes, which count at the start of a name alone, with their places: -1 for quotes that do not end.
+
+    Without an `opening` bracket, after which names start too, what pairs of brackets hold is left out as well.
+    """
+    fresh = True  # whether nothing of the present name was read yet
     while place < len(text):
         sign = text[place]
         if sign in _QUOTES and fresh:
-            end = _end_of_quotes(text, place)
-            if end is None:
-                raise UserError(f'{key}={text}: the quotes {sign} do not end; expected names as in {key}=[x,"y, z"]')
-            place = end
-        elif sign in _PAIRS:
+            place = _end_of_quotes(text, place)
+        elif sign in _PAIRS and not opening:
             place = _closes_at(text, place) or place
-        elif sign == ",":
-            yield place
-        fresh = sign == "," or (fresh and sign == " ")
+        yield place, sign
+        if place < 0:
+            return
+        fresh = sign in (",", opening) or (fresh and sign == " ")
         place += 1
 
 
 def _closes_at(text: str, start: int) -> int | None:
-    """Where the bracket at `start` is closed; None if there is none or it is not."""
-    if text[start : start + 1] not in _PAIRS:
-        return None
-    opening, closing = text[start], _PAIRS[text[start]]
-    depth, place, fresh = 0, start, False
-    while place < len(text):
-        sign = text[place]
-        if sign in _QUOTES and fresh:
-            end = _end_of_quotes(text, place)
-            if end is None:
-                return None
-            place = end
-        depth += (sign == opening) - (sign == closing)
+    """Where the bracket at `start` is closed; None if it is not."""
+    depth, opening = 0, text[start]
+    for place, sign in _outside(text, start, opening):
+        depth += (sign == opening) - (sign == _PAIRS[opening])
         if depth == 0:
             return place
-        fresh = sign in (",", opening) or (fresh and sign == " ")
-        place += 1
     return None
 
 
-def _end_of_quotes(text: str, start: int) -> int | None:
+def _end_of_quotes(text: str, start: int) -> int:
     found = re.compile(rf"(?:\\.|[^\\{text[start]}])*{text[start]}").match(text, start + 1)
-    return found.end() - 1 if found else None
+    return found.end() - 1 if found else -1
 
 
 def _unquoted(text: str) -> str:

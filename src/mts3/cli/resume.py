@@ -7,8 +7,8 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 
-from mts3.cli.config import GROUPS, Composed, checked_choices, composed, default_config
-from mts3.cli.config_checks import check_types, flat_keys, typed, with_value
+from mts3.cli.config import GROUPS, Composed, checked_choices, composed, defaults_of
+from mts3.cli.config_checks import check_types, flat, typed, with_value
 from mts3.cli.overrides import OPEN, parse
 from mts3.cli.run_files import read_config
 from mts3.errors import UserError, unknown_name
@@ -40,7 +40,7 @@ def asked(overrides: list[str]) -> Composed:
             "whatever else it was started with"
         )
     run_dir = Path(str(folder.value()))
-    config = {**default_config(), **read_config(run_dir), "resume": True, "overwrite": False}
+    config = defaults_of() | read_config(run_dir) | {"resume": True, "overwrite": False}
     expected = typed(config)
     for override in given.values():
         config = _with(config, override)
@@ -56,6 +56,6 @@ def _with(config: dict[str, Any], override: Override) -> dict[str, Any]:
         raise UserError(f"a run goes on with the {GROUPS.get(key, key)} it was started with: leave {key} out")
     if key == "data.epochs":
         raise UserError("how long a run goes on is given as trainer.max_epochs=N: leave data.epochs out")
-    if key not in flat_keys(config) and not key.startswith(OPEN):
-        raise unknown_name("option", key, flat_keys(config))
+    if key not in flat(config) and not key.startswith(OPEN):
+        raise unknown_name("option", key, flat(config))
     return with_value(config, key, override.value())

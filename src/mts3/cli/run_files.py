@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from mts3.cli.config import checked_config
+from mts3.cli.config_checks import flat
 from mts3.cli.report import note
 from mts3.data.readers.formats.minari import PREFIX as MINARI_PREFIX
 from mts3.errors import UserError
@@ -112,7 +113,7 @@ def look(run_dir: Path) -> Found:
 
 
 def is_unfinished(run_dir: Path) -> bool:
-    """Whether training was stopped before its end: only one that ends tells the scores its steps."""
+    """Whether training was stopped before its end: only one that ends writes its steps beside the scores."""
     try:
         metrics = json.loads((run_dir / METRICS).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -134,18 +135,23 @@ def refuse_foreign(run_dir: Path, how: str) -> None:
     """
     if run_dir.exists() and not run_dir.is_dir():
         raise UserError(f"{run_dir} is a file; name a folder with {how}")
-    config = run_dir / CONFIG
-    foreign = config if config.exists() else next(_written(run_dir), None)
-    if foreign is None or (foreign == config and _is_configuration(config)):
-        return
-    raise UserError(
-        f"{foreign} is of no run of mts3 train and would be replaced: name another folder with {how}, or move the file"
-    )
+    foreign = next(_written(run_dir), None)
+    if (run_dir / CONFIG).exists():
+        foreign = run_dir / CONFIG
+        with suppress(UserError):
+            config = _read_yaml(foreign)
+            if isinstance(config, dict) and config.keys() >= _SECTIONS:  # of a run, whatever its values
+                return
+    if foreign is not None:
+        raise UserError(
+            f"{foreign} is of no run of mts3 train and would be replaced: name another folder with {how}, or move the "
+            "file"
+        )
 
 
 def remove_run(run_dir: Path) -> None:
     """Remove what a run writes, and the folders it made if nothing else is in them. What else lies there stays."""
-    for path in [*_written(run_dir)]:
+    for path in list(_written(run_dir)):
         path.unlink(missing_ok=True)
     for folder in (*run_dir.glob(f"{LOGS}/version_*"), run_dir / LOGS, run_dir / PLOTS):
         with suppress(OSError):  # not there, or not empty
@@ -154,21 +160,9 @@ def remove_run(run_dir: Path) -> None:
 
 def _written(run_dir: Path) -> Iterator[Path]:
     """Whatever of the files of a run is there."""
-    patterns = (
-        *RUN_FILES,
-        *(f"{PLOTS}/{name}" for name in FIGURES),
-        *(f"{LOGS}/version_*/{name}" for name in LOG_FILES),
-    )
+    logs = (f"{LOGS}/version_*/{name}" for name in LOG_FILES)
+    patterns = (*RUN_FILES, *(f"{PLOTS}/{name}" for name in FIGURES), *logs)
     return (path for pattern in patterns for path in run_dir.glob(pattern) if path.is_file() or path.is_symlink())
-
-
-def _is_configuration(path: Path) -> bool:
-    """Whether a file is the `config.yaml` of a run, whatever its values."""
-    try:
-        config = _read_yaml(path)
-    except UserError:
-        return False
-    return isinstance(config, dict) and config.keys() >= _SECTIONS
 
 
 def write_config(run_dir: Path, config: dict[str, Any]) -> None:
@@ -212,16 +206,11 @@ def _difference(run_dir: Path, config: dict[str, Any], free: tuple[str, ...]) ->
     """The first option of a run that is not as asked for, as in "seed=0, not seed=1"; `free` ones may differ."""
     before = read_config(run_dir)
     for section in (name for name in config if name not in free):
-        then, now = _flat(section, before.get(section)), _flat(section, config[section])
+        then, now = (flat({section: options.get(section)}) for options in (before, config))
+        for options in (then, now):
+            if options.get("data.path") is not None:  # the file may have moved together with the run
+                options["data.path"] = Path(options["data.path"]).name
         for key in sorted(then.keys() | now.keys()):
             if key not in free and then.get(key) != now.get(key):
                 return f"{key}={then.get(key)}, not {key}={now.get(key)}"
     return None
-
-
-def _flat(key: str, value: Any) -> dict[str, Any]:
-    if key == "data.path" and value is not None:
-        return {key: Path(value).name}  # the file may have moved together with the run
-    if not isinstance(value, dict):
-        return {key: value}
-    return {name: item for part in value for name, item in _flat(f"{key}.{part}", value[part]).items()}

@@ -93,13 +93,14 @@ def refuse_foreign_scores(folder: Path, run_dir: Path) -> None:
     Raises:
         UserError: naming the file.
     """
-    if (folder / CONFIG).exists() and folder.resolve() != run_dir.resolve():
+    other = folder.resolve() != run_dir.resolve()
+    if other and (folder / CONFIG).exists():
         raise UserError(f"output={folder} is the folder of another run, whose scores would be replaced; name another")
     if (folder / METRICS).is_file():
         read_metrics(folder)  # of an earlier evaluation
         return
     for name in (METRICS, HORIZON, PREDICTIONS, PLOTS):
-        if (folder / name).exists() and folder.resolve() != run_dir.resolve():
+        if other and (folder / name).exists():
             raise UserError(f"{folder / name} is of no evaluation and might be replaced: name another folder")
 
 
@@ -107,8 +108,7 @@ def print_scores(metrics: dict[str, Any], folder: Path) -> None:
     """The scores a user asks for first, beside the baselines, on stdout."""
     ours = [f"{metrics[key]:.3f}" for key in ("nrmse", "nll", "coverage_90")]
     rows = [["", "nrmse", "nll", "90 % coverage"], [str(metrics["model"]), *ours]]
-    baselines = [name for name in BASELINES if name != metrics["model"]]
-    rows += [[name, f"{metrics[f'{name}_nrmse']:.3f}", "", ""] for name in baselines]
+    rows += [[name, f"{metrics[f'{name}_nrmse']:.3f}", "", ""] for name in BASELINES if name != metrics["model"]]
     print(f"{metrics['data']}, test: {metrics['context']} steps observed, {_predicted(metrics)}")
     print_table(rows)
     print(f"figures: {folder / PLOTS}")

@@ -71,11 +71,11 @@ def training_step(module: TrainingModule, train: SequenceDataset) -> Callable[[]
 
 def _in_turn(step: Callable[[], None], few: int, many: int) -> tuple[float, float]:
     """Median seconds of a step with few threads and with many, in turn: a neighbour meets both."""
-    seconds = [(_seconds(step, few), _seconds(step, many))]
-    while len(seconds) < ROUNDS and sum(seconds[0]) < LONG:
+    seconds: list[tuple[float, float]] = []
+    while not seconds or (len(seconds) < ROUNDS and sum(seconds[0]) < LONG):
         seconds.append((_seconds(step, few), _seconds(step, many)))
-    a, b = zip(*seconds, strict=True)
-    return statistics.median(a), statistics.median(b)
+    a, b = map(statistics.median, zip(*seconds, strict=True))
+    return a, b
 
 
 def _seconds(step: Callable[[], None], threads: int) -> float:

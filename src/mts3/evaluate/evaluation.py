@@ -13,6 +13,8 @@ from mts3.evaluate.examples import Examples
 from mts3.metrics import RELIABILITY_LEVELS, ErrorSums, LikelihoodSums
 from mts3.types import Tensor
 
+LEVELS = {"coverage_50": 0.5, "coverage_90": 0.9, "coverage_95": 0.95}
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -44,9 +46,9 @@ class Scores:
             "nrmse": errors.rmse(),
             "nll": self.model.mean_nll(),
             "crps": self.model.mean_crps(),
-            **{f"coverage_{round(100 * level)}": self.model.coverage(level) for level in (0.5, 0.9, 0.95)},
-            "per_dim": _per_dim(errors, obs_std),
-            "per_dim_nrmse": _per_dim(errors, None),
+            **{name: self.model.coverage(level) for name, level in LEVELS.items()},
+            "per_dim": _or_null(errors.rmse_per_dim(obs_std).tolist()),
+            "per_dim_nrmse": _or_null(errors.rmse_per_dim().tolist()),
             "persistence_nrmse": self.persistence.rmse(),
             "persistence_rmse": self.persistence.rmse(obs_std),
             "linear_nrmse": self.linear.rmse(),
@@ -97,7 +99,8 @@ class Evaluation:
 
     def summary(self) -> dict[str, object]:
         """Scores for metrics.json: the long-horizon ones on top, the other two tasks nested."""
-        model, steps = self.long_horizon.model, self.horizon
+        model, steps, reward = self.long_horizon.model, self.horizon, self.reward
+        thirds = pairwise(steps * i // 3 for i in range(4))
         return {
             "horizon": steps,
             "scored_steps": steps,
@@ -106,7 +109,7 @@ class Evaluation:
             "metric_window": self.metric_window,
             "sequences_at_end": int(model.nll_count[steps - 1]),
             **self.long_horizon.summary(self.obs_std),
-            "coverage_90_thirds": _coverage_of_thirds(model, steps),
+            "coverage_90_thirds": _or_null([model.coverage(0.9, slice(*part)) for part in thirds]),
             "break_even_horizon": self.break_even_horizon(),
             "reliability": {
                 "level": list(RELIABILITY_LEVELS),
@@ -114,9 +117,18 @@ class Evaluation:
             },
             "linear_ridge": self.linear_ridge,
             "causal": self.causal,
-            "one_step": self._nested(self.one_step),
-            "imputation": self._nested(self.imputation),
-            "reward": _reward_summary(self.reward) if self.reward is not None and self.reward.sequences else None,
+            **{
+                name: scores.summary(self.obs_std) if scores is not None and scores.values else None
+                for name, scores in (("one_step", self.one_step), ("imputation", self.imputation))
+            },
+            "reward": {
+                "nrmse": reward.errors.rmse(),
+                "nll": reward.mean_nll(),
+                "crps": reward.mean_crps(),
+                "coverage_90": reward.coverage(0.9),
+            }
+            if reward is not None and reward.sequences
+            else None,
             "parameters": self.parameters,
             "device": self.device,
         }
@@ -145,33 +157,10 @@ class Evaluation:
             columns[f"{name}_rmse_sliding"] = errors.rmse_per_step(self.obs_std, metric_window=window)
         columns["model_nll"] = scores.model.nll_per_step()
         columns["model_nll_sliding"] = scores.model.nll_per_step(window)
-        for level in (0.5, 0.9, 0.95):
-            columns[f"coverage_{round(100 * level)}"] = scores.model.coverage_per_step(level)
+        columns |= {name: scores.model.coverage_per_step(level) for name, level in LEVELS.items()}
         return {name: column[: self.horizon].numpy() for name, column in columns.items()}
 
-    def _nested(self, scores: Scores | None) -> dict[str, object] | None:
-        return scores.summary(self.obs_std) if scores is not None and scores.values else None
 
-
-def _coverage_of_thirds(sums: LikelihoodSums, steps: int) -> list[float | None]:
-    """90 % coverage of the first, middle and last third of the scored steps; None where nothing was observed."""
-    found = [sums.coverage(0.9, slice(*part)) for part in pairwise(steps * i // 3 for i in range(4))]
-    return [None if math.isnan(value) else value for value in found]
-
-
-def _reward_summary(sums: LikelihoodSums) -> dict[str, float]:
-    return {
-        "nrmse": sums.errors.rmse(),
-        "nll": sums.mean_nll(),
-        "crps": sums.mean_crps(),
-        "coverage_90": sums.coverage(0.9),
-    }
-
-
-def _per_dim(errors: ErrorSums, scale: Tensor | None) -> list[float | None]:
-    """RMSE of each channel; None for a channel that was never observed where it counts."""
-    counted = errors.count.sum(0) > 0
-    return [
-        value if any_observed else None
-        for value, any_observed in zip(errors.rmse_per_dim(scale).tolist(), counted.tolist(), strict=True)
-    ]
+def _or_null(values: list[float]) -> list[float | None]:
+    """None for a mean of nothing: a channel or a part of the steps that was never observed where it counts."""
+    return [None if math.isnan(value) else value for value in values]

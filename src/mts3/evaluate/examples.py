@@ -23,6 +23,7 @@ class Examples:
         actions: (n, T, A).
         obs_mask: (n, T + 1, O) True where the model was given the value.
         mean, var: (n, T, O) the model's beliefs; entry t is about obs[t+1].
+        lower_50, upper_50, lower_90, upper_90: (n, T, O) bounds of their central 50 % and 90 % intervals.
         persistence, linear: (n, T, O) the baselines, likewise.
         trajectory: (n,) names of the trajectories they come from.
         first_row: (n,) the row of that trajectory where the sequence starts.
@@ -33,6 +34,10 @@ class Examples:
     obs_mask: np.ndarray
     mean: np.ndarray
     var: np.ndarray
+    lower_50: np.ndarray
+    upper_50: np.ndarray
+    lower_90: np.ndarray
+    upper_90: np.ndarray
     persistence: np.ndarray
     linear: np.ndarray
     trajectory: np.ndarray
@@ -40,7 +45,7 @@ class Examples:
 
 
 def example_indices(sequences: int, number: int) -> list[int]:
-    """Indices spread evenly over the split, not chosen by how they look: the middles of `number` equal parts."""
+    """Indices placed evenly over the split, not chosen by how they look: the middles of `number` equal parts."""
     number = min(number, sequences)
     return [int((i + 0.5) * sequences / number) for i in range(number)]
 
@@ -67,22 +72,21 @@ def examples_of(
     physical = normalizer.denormalize_prediction(pred)
     last = torch.zeros_like(obs_mask[:, :1])  # the last observation is only ever a target
     origins = [sequences.locate(index) for index in indices]
-    there = np.arange(1, steps + 1) < np.array([[len(trajectory) - row] for trajectory, row in origins])
-
-    def existing(values: np.ndarray) -> np.ndarray:
-        """(n, T, ...) without what was padded: no trajectory has the row after it."""
-        return np.where(there[..., None], values, np.nan)
-
+    there = torch.arange(1, steps + 1) < torch.tensor([[len(trajectory) - row] for trajectory, row in origins])
+    of_steps = {
+        "actions": normalizer.denormalize_actions(torch.stack([item["actions"][:steps] for item in items])),
+        "mean": physical.mean,
+        "var": physical.var,
+        "persistence": normalizer.denormalize_obs(baselines[0]),
+        "linear": normalizer.denormalize_obs(baselines[1]),
+    }
+    for level in (50, 90):
+        of_steps[f"lower_{level}"], of_steps[f"upper_{level}"] = physical.interval(level / 100)
     return Examples(
         obs=normalizer.denormalize_obs(torch.stack([item["obs"][: steps + 1] for item in items])).numpy(),
-        actions=existing(
-            normalizer.denormalize_actions(torch.stack([item["actions"][:steps] for item in items])).numpy()
-        ),
         obs_mask=torch.cat([obs_mask, last], dim=1).numpy(),
-        mean=existing(physical.mean.numpy()),
-        var=existing(physical.var.numpy()),
-        persistence=existing(normalizer.denormalize_obs(baselines[0]).numpy()),
-        linear=existing(normalizer.denormalize_obs(baselines[1]).numpy()),
         trajectory=np.array([trajectory.name for trajectory, _ in origins]),
         first_row=np.array([row for _, row in origins]),
+        # Without what was padded: no trajectory has the row after it.
+        **{name: torch.where(there[..., None], values, torch.nan).numpy() for name, values in of_steps.items()},
     )

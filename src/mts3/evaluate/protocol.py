@@ -166,13 +166,10 @@ def _check(model: WorldModel, sequences: SequenceDataset, train_sequences: Seque
             f"context_len is {context_len} and sequences have {sequences.sequence_len} steps; expected a context of at "
             f"least 1 step that leaves something to predict: use 1 to {sequences.sequence_len}"
         )
-    expected = getattr(model, "normalizer", None) or train_sequences.normalizer
-    if not _same(expected.as_lists(), sequences.normalizer.as_lists()):
-        raise UserError(
-            "the sequences are not normalized with the statistics the model was trained with; "
-            "build them with model.normalizer"
-        )
-
-
-def _same(one: dict[str, list[float]], other: dict[str, list[float]]) -> bool:
-    return all(len(one[k]) == len(other[k]) and np.allclose(one[k], other[k], rtol=1e-5) for k in one)
+    expected = (getattr(model, "normalizer", None) or train_sequences.normalizer).as_lists()
+    for name, found in sequences.normalizer.as_lists().items():
+        if len(expected[name]) != len(found) or not np.allclose(expected[name], found, rtol=1e-5):
+            raise UserError(
+                "the sequences are not normalized with the statistics the model was trained with; "
+                "build them with model.normalizer"
+            )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -90,7 +89,7 @@ def _write_horizon(path: Path, evaluation: Evaluation, sample_time: float) -> No
 
 
 def _write_predictions(path: Path, evaluation: Evaluation, dataset: Dataset) -> None:
-    arrays = {field.name: getattr(evaluation.examples, field.name) for field in dataclasses.fields(evaluation.examples)}
+    arrays = dict(vars(evaluation.examples))
     if dataset.image_shape is not None:
         arrays["image_shape"] = np.array(dataset.image_shape)
     with write_aside(path) as aside:

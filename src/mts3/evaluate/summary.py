@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +45,8 @@ class Run:
         """Hidden steps that were scored, and those that were asked for; (0, 0) if the run failed."""
         metrics = self.metrics or {}
         scored = metrics.get("horizon", 0)
-        return _steps(scored), _steps(metrics.get("configured_horizon", scored))  # not written by earlier versions
+        asked = metrics.get("configured_horizon", scored)  # not written by earlier versions
+        return scored if isinstance(scored, int) else 0, asked if isinstance(asked, int) else 0
 
     def scores(self, task: str) -> Mapping[str, object]:
         """What metrics.json says about a task: nothing if the run failed, or the task was not scored."""
@@ -55,33 +56,46 @@ class Run:
 
 @dataclass(frozen=True)
 class Line:
-    """A model on a data set.
+    """A model on a data set, or a baseline.
 
     Attributes:
         data, model: Names.
-        finished, failed: Numbers of runs.
-        values: The values of each score over the finished runs, those that measured it.
-        reaches: The `reach` of the finished runs, each once.
+        task: What it is scored on.
+        runs: Those that say how it did: its own, or for a baseline one of each seed.
+        baseline: Whether the runs measured it beside their models.
     """
 
     data: str
     model: str
-    finished: int
-    failed: int
-    values: Mapping[str, list[float]]
-    reaches: frozenset[tuple[int, int]]
+    task: str
+    runs: Sequence[Run]
+    baseline: bool
 
-    @property
-    def error(self) -> float | None:
-        """Mean NRMSE over the seeds."""
-        return _mean(self.values.get("nrmse", []))
+    def values(self, key: str) -> list[float]:
+        """The values of a score over the finished runs, those that measured it: of a baseline the errors alone."""
+        if self.baseline and not key.endswith("_nrmse"):
+            key = f"{self.model}_nrmse" if key == "nrmse" else ""
+        found = [run.scores(self.task).get(key) for run in self.runs]
+        return [float(value) for value in found if isinstance(value, (int, float))]
+
+    def mean(self, key: str = "nrmse") -> float | None:
+        """Mean over the seeds."""
+        values = self.values(key)
+        return statistics.mean(values) if values else None
 
     @property
     def loses_to(self) -> list[str]:
         """The baselines whose mean NRMSE on the same test parts is smaller."""
-        others = [(name, _mean(self.values.get(f"{name}_nrmse", []))) for name in BASELINES if name != self.model]
-        error = math.inf if self.error is None else self.error
-        return [name for name, other in others if other is not None and other < error < math.inf]
+        error = self.mean()
+        if error is None or not error < math.inf:
+            return []
+        others = {name: self.mean(f"{name}_nrmse") for name in BASELINES if name != self.model}
+        return [name for name, other in others.items() if other is not None and other < error]
+
+    @property
+    def reaches(self) -> frozenset[tuple[int, int]]:
+        """The `reach` of the finished runs, each once."""
+        return frozenset(run.reach for run in self.runs if not run.failed)
 
 
 @dataclass(frozen=True)
@@ -127,13 +141,16 @@ def table(runs: Sequence[Run], task: str = LONG_HORIZON) -> Table:
     found = list(lines(runs, task))
     header = ("data", "model", "seeds", "NRMSE", "loses to", *SCORES.values(), *costs.values())
     rows = []
-    for line in found:
-        scores = [_score(line.values.get(key, [])) for key in SCORES]
-        spent = [_cost(line.values.get(key, [])) for key in costs]
-        loses = ", ".join(line.loses_to)
-        error = _score(line.values.get("nrmse", [])) + _reach(line, found)
-        rows.append((line.data, line.model, _seeds(line), error, loses, *scores, *spent))
-    return Table(header, tuple(rows), _best(found))
+    best: dict[object, tuple[float, int]] = {}  # of the lines that reach as far: errors further ahead are larger
+    for number, line in enumerate(found):
+        error, alike = line.mean(), (line.data, line.reaches)
+        if error is not None and (alike not in best or error < best[alike][0]):
+            best[alike] = error, number
+        scores = [_score(line.values(key)) for key in SCORES]
+        spent = [_cost(line.values(key)) for key in costs]
+        shown = _score(line.values("nrmse")) + _reach(line, found)
+        rows.append((line.data, line.model, _seeds(line), shown, ", ".join(line.loses_to), *scores, *spent))
+    return Table(header, tuple(rows), frozenset(number for _, number in best.values()))
 
 
 def lines(runs: Sequence[Run], task: str) -> Iterator[Line]:
@@ -142,81 +159,43 @@ def lines(runs: Sequence[Run], task: str) -> Iterator[Line]:
         here = [run for run in runs if run.data == data]
         models = dict.fromkeys(run.model for run in here)
         for model in models:
-            mine = [run for run in here if run.model == model]
-            scored = [run.scores(task) for run in mine]
-            keys = ["nrmse", *SCORES, *COSTS, *(f"{name}_nrmse" for name in BASELINES)]
-            values = {key: _values(scored, key) for key in keys}
-            failed = sum(run.failed for run in mine)
-            yield Line(data, model, len(mine) - failed, failed, values, _reaches(mine))
-        pooled = one_per_seed(here)
-        scored = [run.scores(task) for run in pooled]
+            yield Line(data, model, task, [run for run in here if run.model == model], baseline=False)
+        # A finished run of each seed, the first: the baselines beside it do not depend on its model.
+        of_seeds = list({run.seed: run for run in reversed(here) if not run.failed}.values())[::-1]
         for name in BASELINES:
-            if scored and name not in models:
-                values = {f"{other}_nrmse": _values(scored, f"{other}_nrmse") for other in BASELINES}
-                yield Line(data, name, len(scored), 0, values | {"nrmse": values[f"{name}_nrmse"]}, _reaches(pooled))
-
-
-def one_per_seed(runs: Sequence[Run]) -> list[Run]:
-    """A finished run of each seed: the baselines beside it do not depend on its model."""
-    return list({run.seed: run for run in reversed(runs) if not run.failed}.values())[::-1]
-
-
-def _values(scored: Sequence[Mapping[str, object]], key: str) -> list[float]:
-    found = [scores.get(key) for scores in scored]
-    return [float(value) for value in found if isinstance(value, (int, float))]
-
-
-def _best(found: Sequence[Line]) -> frozenset[int]:
-    """Errors further ahead are larger: lines are compared with those that reach as far."""
-    best: dict[object, tuple[float, int]] = {}
-    for number, line in enumerate(found):
-        alike = line.data, line.reaches
-        if line.error is not None and (alike not in best or line.error < best[alike][0]):
-            best[alike] = line.error, number
-    return frozenset(number for _, number in best.values())
-
-
-def _reaches(runs: Sequence[Run]) -> frozenset[tuple[int, int]]:
-    return frozenset(run.reach for run in runs if not run.failed)
+            if of_seeds and name not in models:
+                yield Line(data, name, task, of_seeds, baseline=True)
 
 
 def _reach(line: Line, found: Sequence[Line]) -> str:
     """What an error is about, where that is fewer steps than asked for, or others of the data set than beside it."""
-    others = {other.reaches for other in found if other.data == line.data and other.error is not None}
-    if line.error is None or (len(others) == 1 and all(scored == asked for scored, asked in line.reaches)):
+    others = {other.reaches for other in found if other.data == line.data and other.mean() is not None}
+    if line.mean() is None or (len(others) == 1 and all(scored == asked for scored, asked in line.reaches)):
         return ""
-    texts = {f"{scored} of {asked}" if scored < asked else str(scored) for scored, asked in sorted(line.reaches)}
+    texts = {f"{scored} of {asked}" if scored < asked else str(scored) for scored, asked in line.reaches}
     return f", {' / '.join(sorted(texts))} steps"
 
 
-def _steps(value: object) -> int:
-    return value if isinstance(value, int) else 0
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return statistics.mean(values) if values else None
-
-
 def _seeds(line: Line) -> str:
-    if not line.failed:
-        return str(line.finished)
-    return f"{line.finished}, {line.failed} failed" if line.finished else "failed"
+    failed = sum(run.failed for run in line.runs)
+    finished = len(line.runs) - failed
+    if not failed:
+        return str(finished)
+    return f"{finished}, {failed} failed" if finished else "failed"
 
 
 def _score(values: Sequence[float]) -> str:
-    """Mean, and the standard deviation if there is any."""
-    if not values:
-        return NOT_MEASURED
-    digits = 3 if abs(statistics.mean(values)) < 100 else 0
-    return _mean_and_std(values, f".{digits}f")
+    return _mean_and_std(values, lambda mean: ".3f" if abs(mean) < 100 else ".0f")
 
 
 def _cost(values: Sequence[float]) -> str:
+    whole = all(value == int(value) for value in values)
+    return _mean_and_std(values, lambda mean: ",.0f" if mean >= 10 or whole else ".1f")
+
+
+def _mean_and_std(values: Sequence[float], form: Callable[[float], str]) -> str:
+    """In the form that the mean asks for; the standard deviation if there is any."""
     if not values:
         return NOT_MEASURED
-    return _mean_and_std(values, ",.0f" if statistics.mean(values) >= 10 or all(v == int(v) for v in values) else ".1f")
-
-
-def _mean_and_std(values: Sequence[float], form: str) -> str:
-    std = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):{form}}" + (f" ± {std:{form}}" if std else "")
+    mean, std = statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{mean:{form(mean)}}" + (f" ± {std:{form(mean)}}" if std else "")

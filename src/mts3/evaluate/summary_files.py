@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from mts3.evaluate.summary import BASELINES, IMPUTATION, LONG_HORIZON, ONE_STEP, Run, Table, one_per_seed, table
+from mts3.evaluate.summary import IMPUTATION, LONG_HORIZON, ONE_STEP, Line, Run, Table, lines, table
 from mts3.files import write_aside
 from mts3.run_layout import HORIZON, IMPUTATION_TABLE, ONE_STEP_TABLE, ROWS, TABLE
 
 _TABLES = {
-    LONG_HORIZON: (TABLE, "the context seen, everything later hidden, actions given"),
-    ONE_STEP: (ONE_STEP_TABLE, "everything up to a step seen, the next one scored"),
+    LONG_HORIZON: (TABLE, "the context observed, everything later hidden, actions given"),
+    ONE_STEP: (ONE_STEP_TABLE, "everything up to a step observed, the next one scored"),
     IMPUTATION: (IMPUTATION_TABLE, "half of the steps hidden and scored"),
 }
+_NOTE = (
+    "NRMSE, NLL and CRPS of normalized values, mean ± standard deviation over seeds (no ± where there is none).\n"
+    "Bold: the least mean NRMSE of a data set. *loses to*: the baselines with a smaller one on the same test parts.\n"
+)
 KEYS = ("data", "model", "seed", "status", "folder")
 _HORIZON = ("data", "model", "step", "seconds", "nrmse", "nrmse_std", "seeds")
 
@@ -36,7 +40,7 @@ def write_summary(folder: str | Path, runs: Sequence[Run]) -> Table:
     tables = {task: table(runs, task) for task in _TABLES}
     for task, (name, what) in _TABLES.items():
         with write_aside(folder / name) as path:
-            path.write_text(f"{tables[task].markdown()}\n{_caption(what)}", encoding="utf-8")
+            path.write_text(f"{tables[task].markdown()}\nTest part: {what}. {_NOTE}", encoding="utf-8")
     rows = [_row(run) for run in runs]
     _write_csv(folder / ROWS, dict.fromkeys([*KEYS, *(key for row in rows for key in row)]), rows)
     _write_csv(folder / HORIZON, _HORIZON, horizon_rows(runs))
@@ -51,30 +55,22 @@ def horizon_rows(runs: Sequence[Run]) -> list[dict[str, object]]:
     rows end with the first of them, for a mean over others than before is no continuation. The baselines stand beside
     the models.
     """
-    rows = []
-    for data in dict.fromkeys(run.data for run in runs):
-        here = [run for run in runs if run.data == data and not run.failed]
-        models = dict.fromkeys(run.model for run in runs if run.data == data)
-        curves = {model: ("model", [run for run in here if run.model == model]) for model in models}
-        curves |= {name: (name, one_per_seed(here)) for name in BASELINES if name not in models}
-        for model, (column, pooled) in curves.items():
-            rows += _curve(data, model, [run.horizon for run in pooled if run.horizon is not None], column)
-    return rows
+    return [row for line in lines(runs, LONG_HORIZON) for row in _curve(line)]
 
 
-def _curve(data: str, model: str, horizons: Sequence[Mapping[str, np.ndarray]], column: str) -> list[dict[str, object]]:
-    if not horizons:
-        return []
-    seconds = min((horizon["seconds"] for horizon in horizons), key=len)
-    values = np.stack([horizon[f"{column}_nrmse_sliding"][: len(seconds)] for horizon in horizons])
-    rows = []
-    for step, at_step in enumerate(values.T):
+def _curve(line: Line) -> Iterator[dict[str, object]]:
+    horizons = [run.horizon for run in line.runs if run.horizon is not None]
+    column = f"{line.model if line.baseline else 'model'}_nrmse_sliding"
+    seconds = min((horizon["seconds"] for horizon in horizons), key=len, default=np.zeros(0))
+    for step, second in enumerate(seconds):
+        at_step = np.array([horizon[column][step] for horizon in horizons])
         measured = at_step[~np.isnan(at_step)]
-        row: dict[str, object] = {"data": data, "model": model, "step": step + 1, "seconds": _short(seconds[step])}
-        row["nrmse"] = _short(measured.mean()) if len(measured) else None
-        row["nrmse_std"] = _short(measured.std(ddof=1)) if len(measured) > 1 else None
-        rows.append(row | {"seeds": len(measured)})
-    return rows
+        yield {
+            **{"data": line.data, "model": line.model, "step": step + 1, "seconds": _short(second)},
+            "nrmse": _short(measured.mean()) if len(measured) else None,
+            "nrmse_std": _short(measured.std(ddof=1)) if len(measured) > 1 else None,
+            "seeds": len(measured),
+        }
 
 
 def _row(run: Run) -> dict[str, object]:
@@ -99,11 +95,3 @@ def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, o
 
 def _short(value: float) -> str:
     return f"{value:.6g}" if math.isfinite(value) else ""
-
-
-def _caption(what: str) -> str:
-    return (
-        f"Test part: {what}. NRMSE, NLL and CRPS of normalized values, mean ± standard deviation over seeds "
-        "(no ± where there is none).\nBold: the least mean NRMSE of a data set. "
-        "*loses to*: the baselines with a smaller one on the same test parts.\n"
-    )

@@ -60,13 +60,7 @@ def plot_benchmark(folder: str | Path, path: str | Path) -> Path:
         _panel(axes, data, curves, looks)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    figure.suptitle(
-        "sliding-window error, mean over seeds ± standard deviation",
-        fontsize=style.SMALL,
-        color=style.MUTED,
-        x=0.01,
-        ha="left",
-    )
+    style.head(figure, "sliding-window error, mean over seeds ± standard deviation", style.SMALL, style.MUTED)
     return style.save(figure, path)
 
 
@@ -78,20 +72,19 @@ def read_curves(path: Path) -> dict[str, dict[str, Curve]]:
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist: run mts3 benchmark output={path.parent} first")
-    found: dict[str, dict[str, list[list[float]]]] = {}
+    found: dict[tuple[str, str], list[list[float]]] = {}
     try:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 cells = [float(row[key] or "nan") for key in ("seconds", "nrmse", "nrmse_std")]
-                found.setdefault(row["data"], {}).setdefault(row["model"], []).append(cells)
+                found.setdefault((row["data"], row["model"]), []).append(cells)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"cannot read {path}: it is not what mts3 benchmark writes") from error
     curves: dict[str, dict[str, Curve]] = {}
-    for data, methods in found.items():
-        for name, rows in methods.items():
-            curve = Curve(*np.array(rows).T)
-            if not np.isnan(curve.mean).all():
-                curves.setdefault(data, {})[name] = curve
+    for (data, name), rows in found.items():
+        curve = Curve(*np.array(rows).T)
+        if not np.isnan(curve.mean).all():
+            curves.setdefault(data, {})[name] = curve
     if not curves:
         raise UserError(f"{path} holds no curve: no run of the benchmark has finished")
     return curves
@@ -107,22 +100,18 @@ def _panel(axes: Axes, data: str, curves: dict[str, Curve], looks: dict[str, dic
         time, look = curve.seconds / scale, looks[name]
         low, high = curve.mean - curve.std, curve.mean + curve.std
         axes.fill_between(time, low, high, color=look["color"], alpha=0.13, linewidth=0, zorder=2 - order / 100)
-        axes.plot(time, curve.mean, **look, marker=_marker(curve), markersize=3, zorder=3 - order / 100)
+        marker = "o" if np.count_nonzero(~np.isnan(curve.mean)) == 1 else None  # a single point is no line
+        axes.plot(time, curve.mean, **look, marker=marker, markersize=3, zorder=3 - order / 100)
     axes.set_xlim(0.0, last / scale)
     axes.set_ylim(0.0, top)
     _label_ends(axes, curves, looks, top)
+    style.label(axes, f"time after the context ({unit})", "NRMSE")
     axes.set_title(data, fontsize=style.LARGE, color=style.INK, loc="left")
-    axes.set_xlabel(f"time after the context ({unit})", fontsize=style.NORMAL, color=style.INK)
-    axes.set_ylabel("NRMSE", fontsize=style.NORMAL, color=style.INK)
 
 
 def _top(highest: list[float]) -> float:
     """The upper end of the axis, from the highest point of each curve."""
     return 1.05 * max([value for value in highest if value <= DIVERGED * float(np.median(highest))] + [1e-12])
-
-
-def _marker(curve: Curve) -> str | None:
-    return "o" if np.count_nonzero(~np.isnan(curve.mean)) == 1 else None  # a single point is no line
 
 
 def _label_ends(axes: Axes, curves: dict[str, Curve], looks: dict[str, dict[str, Any]], top: float) -> None:
@@ -133,23 +122,11 @@ def _label_ends(axes: Axes, curves: dict[str, Curve], looks: dict[str, dict[str,
         look: dict[str, Any] = looks[name] | {"linewidth": 1.2}
         above = end > top
         start = 1.0 if above else end / top
-        axes.plot(
-            [1.005, 1.04, 1.15],
-            [start, height, height],
-            **look,
-            transform=axes.transAxes,
-            clip_on=False,
-            solid_capstyle="butt",
-        )
-        axes.annotate(
-            f"{name}, up to {end:.3g}" if above else name,
-            xy=(1.165, height),
-            xycoords="axes fraction",
-            color=style.INK,
-            fontsize=style.SMALL,
-            va="center",
-            annotation_clip=False,
-        )
+        line: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False, "solid_capstyle": "butt"}
+        axes.plot([1.005, 1.04, 1.15], [start, height, height], **look, **line)
+        text = f"{name}, up to {end:.3g}" if above else name
+        look: dict[str, Any] = {"color": style.INK, "fontsize": style.SMALL, "va": "center", "annotation_clip": False}
+        axes.annotate(text, (1.165, height), xycoords="axes fraction", **look)
 
 
 def _apart(heights: list[float]) -> list[float]:

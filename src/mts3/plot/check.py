@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from mts3.data.quality.check import Checked
@@ -20,9 +20,10 @@ from mts3.plot.dataset import thin
 SHOWN_TRAJECTORIES, SHOWN_CHANNELS = 3, 8
 # A single recording of more rows than this has a second column: the first flaw of each strip, this many rows around it.
 LONG, DETAIL = 1000, 40
-# A mark is at least this share of the width of a strip, so that one row is seen.
+# A mark is at least this share of the width of a strip, so that one row is visible.
 LEAST_MARK = 0.004
 OPACITY = 0.4
+TINT: dict[str, Any] = {"alpha": OPACITY, "linewidth": 0}
 # Tints behind a dark line, most of them Okabe and Ito's.
 COLOURS = {
     "time_missing": "#1f2328",
@@ -63,8 +64,9 @@ def plot_check(checked: Checked, path: str | Path) -> Path:
     recording = checked.recording
     shown = _trajectories(checked)
     strips = _strips(checked, shown)
-    marks = [{strip: _marks(checked, trajectory, strip) for strip in strips} for trajectory in shown]
-    detail = len(recording.trajectories) == 1 and len(shown[0]) > LONG and any(marks[0].values())
+    marks = [{strip: _marks(checked, {trajectory.name}, strip) for strip in strips} for trajectory in shown]
+    count = len(recording.trajectories)
+    detail = count == 1 and len(shown[0]) > LONG and any(marks[0].values())
     columns = len(shown) + detail
     figure = style.new_figure(max(7.0, 4.2 * columns), 1.3 + 0.95 * max(len(strips), 2))
     axes = figure.subplots(len(strips), columns, squeeze=False)
@@ -76,14 +78,19 @@ def plot_check(checked: Checked, path: str | Path) -> Path:
             if place is not column[-1]:
                 place.tick_params(labelbottom=False)
         column[-1].set_xlabel(f"time ({unit})", fontsize=style.SMALL, color=style.INK)
-        if len(recording.trajectories) > 1:
+        if count > 1:
             column[0].set_title(f"{trajectory.name}\n{strips[0]}", loc="left", fontsize=style.SMALL, color=style.INK)
     if detail:
         for place, strip in zip(axes[:, -1], strips, strict=True):
             _detail(place, strip, _values(shown[0], recording, strip), marks[0][strip])
         axes[-1, -1].set_xlabel("data row", fontsize=style.SMALL, color=style.INK)
-    _title(figure, checked, len(shown))
-    _legend(figure, [f.kind for found in marks for here in found.values() for f in here])
+    which = f", {len(shown)} of {count:,} trajectories" if count > 1 else ""
+    kinds = ", ".join(KINDS[kind].title.lower() for kind in dict.fromkeys(f.kind for f in checked.findings))
+    style.head(figure, f"{recording.name}{which}: {'found' if kinds else 'nothing found'}\n{kinds}".rstrip())
+    marked = dict.fromkeys(f.kind for found in marks for here in found.values() for f in here)
+    handles = [Patch(color=COLOURS[kind], **TINT, label=KINDS[kind].title) for kind in marked]
+    if handles:
+        figure.legend(handles=handles, loc="outside lower left", ncols=4, **style.LEGEND)
     return style.save(figure, path)
 
 
@@ -101,33 +108,22 @@ def _trajectories(checked: Checked) -> list[RawTrajectory]:
 
 def _strips(checked: Checked, shown: list[RawTrajectory]) -> list[str]:
     """Names of the channels to draw, those with most findings in the shown trajectories; the times first if flawed."""
-    recording = checked.recording
-    names = [*recording.obs_names, *recording.action_names]
-    counts = dict.fromkeys([TIMES, *names], 0)
-    for finding in checked.findings:
-        if finding.rows and finding.trajectory in ("", *(t.name for t in shown)):
-            for strip in _strips_of(finding, recording):
-                counts[strip] += 1
+    names = [*checked.recording.obs_names, *checked.recording.action_names]
+    counts = {strip: len(_marks(checked, {t.name for t in shown}, strip)) for strip in [TIMES, *names]}
     flawed = [name for name in names if counts[name]] or names
     chosen = sorted(flawed, key=lambda name: -counts[name])[:SHOWN_CHANNELS]
     return [*([TIMES] if counts[TIMES] else []), *(name for name in names if name in chosen)]
 
 
-def _marks(checked: Checked, trajectory: RawTrajectory, strip: str) -> list[Finding]:
-    """What is to be marked in one strip of one trajectory."""
-    return [
-        finding
-        for finding in checked.findings
-        if finding.rows
-        and finding.trajectory in ("", trajectory.name)
-        and strip in _strips_of(finding, checked.recording)
-    ]
-
-
-def _strips_of(finding: Finding, recording: RawDataset) -> tuple[str, ...]:
-    if finding.kind in ("action_first", "action_missing"):
-        return recording.action_names
-    return (finding.channel or TIMES,)
+def _marks(checked: Checked, trajectories: set[str], strip: str) -> list[Finding]:
+    """What is to be marked in one strip of some trajectories."""
+    found = []
+    for finding in checked.findings:
+        of_actions = finding.kind in ("action_first", "action_missing")
+        strips = checked.recording.action_names if of_actions else (finding.channel or TIMES,)
+        if finding.rows and finding.trajectory in {"", *trajectories} and strip in strips:
+            found.append(finding)
+    return found
 
 
 def _seconds(trajectory: RawTrajectory, recording: RawDataset) -> np.ndarray:
@@ -142,12 +138,10 @@ def _values(trajectory: RawTrajectory, recording: RawDataset, strip: str) -> np.
     """(T,) what a strip shows, NaN where there is no finite number."""
     if strip == TIMES and trajectory.times is not None:
         return np.r_[np.nan, np.diff(trajectory.times)]
-    part, names = (
-        (trajectory.obs, recording.obs_names)
-        if strip in recording.obs_names
-        else (trajectory.actions, recording.action_names)
-    )
-    values = part[:, names.index(strip)]
+    if strip in recording.obs_names:
+        values = trajectory.obs[:, recording.obs_names.index(strip)]
+    else:
+        values = trajectory.actions[:, recording.action_names.index(strip)]
     return np.where(np.isfinite(values), values, np.nan)
 
 
@@ -166,9 +160,7 @@ def _strip(axes: Axes, strip: str, values: np.ndarray, time: np.ndarray, found: 
             edge = 0.0 if finding.kind == "time_gap" else step / 2
             left, right = time[first] - edge, time[end - 1] + edge
             middle, half = (left + right) / 2, max(right - left, least) / 2
-            axes.axvspan(
-                middle - half, middle + half, color=COLOURS[finding.kind], alpha=OPACITY, linewidth=0, zorder=0
-            )
+            axes.axvspan(middle - half, middle + half, color=COLOURS[finding.kind], **TINT, zorder=0)
     axes.set_title(strip, loc="left", fontsize=style.SMALL, color=style.INK, pad=2)
     style.clean(axes)
     axes.locator_params(axis="y", nbins=3)
@@ -182,13 +174,10 @@ def _detail(axes: Axes, strip: str, values: np.ndarray, found: list[Finding]) ->
         return
     first, end = min(span for finding in found for span in finding.rows)
     low, high = max(0, first - DETAIL), min(end + DETAIL, first + 4 * DETAIL, len(values))
-    near = [
-        replace(
-            finding,
-            rows=tuple((max(a, low) - low, min(b, high) - low) for a, b in finding.rows if a < high and b > low),
-        )
-        for finding in found
-    ]
+    near = []
+    for finding in found:
+        rows = [(max(a, low) - low, min(b, high) - low) for a, b in finding.rows if a < high and b > low]
+        near.append(replace(finding, rows=tuple(rows)))
     _strip(axes, strip, values[low:high], np.arange(low + 1, high + 1), near)
 
 
@@ -197,34 +186,4 @@ def _line(axes: Axes, values: np.ndarray, time: np.ndarray) -> None:
     jumps = np.flatnonzero(np.diff(time) > GAP_STEPS * usual_step(time)) + 1
     values, time = np.insert(values, jumps, np.nan), np.insert(time, jumps, time[jumps])
     rows, drawn = thin(values)
-    axes.plot(time[rows], drawn, color=style.INK, linewidth=0.8)
-    alone = ~np.isnan(drawn) & np.isnan(np.r_[np.nan, drawn[:-1]]) & np.isnan(np.r_[drawn[1:], np.nan])
-    axes.plot(time[rows[alone]], drawn[alone], ".", color=style.INK, markersize=2)
-
-
-def _title(figure: Figure, checked: Checked, shown: int) -> None:
-    count = len(checked.recording.trajectories)
-    which = f", {shown} of {count:,} trajectories" if count > 1 else ""
-    found = ", ".join(KINDS[kind].title.lower() for kind in dict.fromkeys(f.kind for f in checked.findings))
-    figure.suptitle(
-        f"{checked.recording.name}{which}: {'found' if found else 'nothing found'}\n{found}".rstrip(),
-        x=0.01,
-        ha="left",
-        fontsize=style.NORMAL,
-        color=style.INK,
-    )
-
-
-def _legend(figure: Figure, kinds: list[str]) -> None:
-    if kinds:
-        figure.legend(
-            handles=[
-                Patch(color=COLOURS[kind], alpha=OPACITY, linewidth=0, label=KINDS[kind].title)
-                for kind in dict.fromkeys(kinds)
-            ],
-            loc="outside lower left",
-            ncols=4,
-            frameon=False,
-            fontsize=style.SMALL,
-            labelcolor=style.INK,
-        )
+    style.draw_channel(axes, time[rows], drawn, style.INK, width=0.8, dot=2)

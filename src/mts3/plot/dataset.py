@@ -20,7 +20,6 @@ BINS = 1500
 INK, FAINT, GAP = "#2b2f36", "#d9dce1", "#f2c14e"
 OBS_COLOURS = ("#1f5fa8", "#5aa0d8", "#0f2f55")
 ACTION_COLOURS = ("#b5502b", "#e39a6f", "#6b2a12")
-TIME_UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
 
 
 def show_dataset(dataset: Dataset, path: str | Path) -> Path:
@@ -38,7 +37,7 @@ def show_dataset(dataset: Dataset, path: str | Path) -> Path:
     """
     number = np.unique(np.linspace(0, len(dataset.trajectories) - 1, SHOWN_TRAJECTORIES).astype(int))
     shown = [dataset.trajectories[i] for i in number]
-    scale, unit = _time_unit(max(len(t) for t in shown) * dataset.sample_time / 3)
+    scale, unit = style.time_unit(max(len(t) for t in shown) * dataset.sample_time)
     if dataset.image_shape is not None:
         return style.save(_images(dataset, shown, dataset.image_shape, scale, unit), path)
     figure, columns = _grid(dataset)
@@ -64,11 +63,8 @@ def _grid(dataset: Dataset) -> tuple[Figure, list[list[tuple[Axes, tuple[str, in
     grid = figure.add_gridspec(1, len(blocks))
     columns = []
     for place, block in enumerate(blocks):
-        strips = grid[place].subgridspec(len(block), 1, hspace=0.08)
-        axes: list[Axes] = []
-        for i in range(len(block)):
-            axes.append(figure.add_subplot(strips[i], sharex=axes[0] if axes else None))
-        columns.append(list(zip(axes, block, strict=True)))
+        axes = grid[place].subgridspec(len(block), 1, hspace=0.08).subplots(sharex=True, squeeze=False)
+        columns.append(list(zip(axes[:, 0], block, strict=True)))
     return figure, columns
 
 
@@ -99,21 +95,15 @@ def _strip(axes: Axes, shown: list[Trajectory], kind: str, channel: int, step: f
         # The last action acts on nothing.
         values = trajectory.obs[:, channel] if kind == "obs" else trajectory.actions[:-1, channel]
         rows, drawn = thin(values)
-        axes.plot(rows * step, drawn, color=colour, linewidth=0.9)
-        # A single observation between two gaps is no line: a dot shows it.
-        alone = ~np.isnan(drawn) & np.isnan(np.r_[np.nan, drawn[:-1]]) & np.isnan(np.r_[drawn[1:], np.nan])
-        axes.plot(rows[alone] * step, drawn[alone], ".", color=colour, markersize=2.5)
+        style.draw_channel(axes, rows * step, drawn, colour, width=0.9, dot=2.5)
         for first, last in _gaps(values):
             axes.axvspan((first - 0.5) * step, (last + 0.5) * step, ymax=0.07, color=GAP, linewidth=0)
     axes.margins(x=0.01, y=0.12)
 
 
 def _label(axes: Axes, dataset: Dataset, kind: str, channel: int) -> None:
-    names, units = (
-        (dataset.obs_names, dataset.obs_units) if kind == "obs" else (dataset.action_names, dataset.action_units)
-    )
-    unit = f" ({units[channel]})" if units[channel] else ""
-    axes.set_title(names[channel] + unit, loc="left", fontsize=8, color=INK, pad=2)
+    name, unit = (getattr(dataset, f"{kind}_{what}")[channel] for what in ("names", "units"))
+    axes.set_title(f"{name} ({unit})" if unit else name, loc="left", fontsize=8, color=INK, pad=2)
     axes.tick_params(labelsize=7, colors=INK, length=2)
     axes.yaxis.get_offset_text().set_fontsize(7)
     axes.locator_params(axis="y", nbins=3)
@@ -125,21 +115,16 @@ def _label(axes: Axes, dataset: Dataset, kind: str, channel: int) -> None:
 
 def _title(figure: Figure, dataset: Dataset, shown: list[Trajectory]) -> None:
     summary = describe(dataset)
-    scale, unit = _time_unit(summary.sample_time)
+    scale, unit = style.time_unit(3 * summary.sample_time)
     parts = [f"{summary.rows:,} steps of {summary.sample_time / scale:g} {unit}"]
     if summary.trajectories > 1:
         parts.insert(0, f"{len(shown)} of {summary.trajectories:,} trajectories")
     if summary.missing:
         parts.append(f"{100 * summary.missing:.2g} % of the observations missing (yellow)")
-    seen = "observations blue" if dataset.image_shape is None else "images of {} x {} x {}".format(*dataset.image_shape)
-    colours = f"{seen}, {'actions red' if dataset.action_dim else 'no actions'}"
-    text = f"{dataset.name}: {', '.join(parts)}\n{colours}"
-    figure.suptitle(text, x=0.01, ha="left", fontsize=10, color=INK)
-
-
-def _time_unit(seconds: float) -> tuple[float, str]:
-    """The largest unit that is not longer than `seconds`, and its length; seconds for what is shorter."""
-    return next((entry for entry in reversed(TIME_UNITS) if seconds >= entry[0]), TIME_UNITS[0])
+    shape = dataset.image_shape
+    what = "observations blue" if shape is None else "images of {} x {} x {}".format(*shape)
+    colours = f"{what}, {'actions red' if dataset.action_dim else 'no actions'}"
+    style.head(figure, f"{dataset.name}: {', '.join(parts)}\n{colours}", style.LARGE, INK)
 
 
 def thin(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mts3.plot import style
-from mts3.plot.read import read_horizon, read_metrics
+from mts3.plot.read import METHODS, read_horizon, read_metrics
 
 
 def plot_horizon(run_dir: str | Path, path: str | Path) -> Path:
@@ -28,96 +28,56 @@ def plot_horizon(run_dir: str | Path, path: str | Path) -> Path:
     time = table["seconds"] / scale
     figure = style.new_figure(7.2, 2.7)
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1.0))
-    _errors(left, table, time, metrics)
-    _coverage(right, table, time)
     for axes in (left, right):
+        style.clean(axes)
         axes.set_xlim(0.0, time[-1])
-        axes.set_xlabel(f"time after the context ({unit})", fontsize=style.NORMAL, color=style.INK)
+    marker = "o" if len(time) == 1 else None  # a single point is no line
+    look: dict[str, Any] = {"marker": marker, "markersize": 3}
+    _errors(left, table, time, metrics, look)
+    _coverage(right, table, time, look)
+    ahead = f"time after the context ({unit})"
+    window = min(metrics["metric_window"], len(time))
+    note = f"error at each step (faint) and over the last {window} steps (thick)"
+    ends, sequences = metrics.get("sequences_at_end"), metrics.get("sequences")  # not written by earlier versions
+    if ends not in (None, sequences):
+        note += f"\nthe last step was observed in {ends} of {sequences} sequences"
+    style.label(left, ahead, "NRMSE", note)
+    style.label(right, ahead, "observed inside", "coverage of the 50 % and 90 % intervals")
     return style.save(figure, path)
 
 
-def _errors(axes: Axes, table: dict[str, np.ndarray], time: np.ndarray, metrics: dict[str, Any]) -> None:
-    style.clean(axes)
-    methods = (
-        ("persistence", style.PERSISTENCE, "persistence", metrics["persistence_nrmse"]),
-        ("linear", style.LINEAR, "linear", metrics["linear_nrmse"]),
-        ("model", style.MODEL, str(metrics["model"]), metrics["nrmse"]),
-    )
+def _errors(
+    axes: Axes, table: dict[str, np.ndarray], time: np.ndarray, metrics: dict[str, Any], look: dict[str, Any]
+) -> None:
     ends = []
-    marker = "o" if len(time) == 1 else None  # a single point is no line
-    for name, colour, label, overall in methods:
+    for name, colour in (style.BASELINES | {"model": style.MODEL}).items():
+        curve, width = table[f"{name}_nrmse_sliding"], 1.8 if name == "model" else 1.2
         axes.plot(time, table[f"{name}_nrmse"], color=colour, linewidth=0.6, alpha=0.35)
-        curve = table[f"{name}_nrmse_sliding"]
-        width = 1.8 if name == "model" else 1.2
-        axes.plot(time, curve, color=colour, linewidth=width, marker=marker, markersize=3)
+        axes.plot(time, curve, color=colour, linewidth=width, **look)
         known = curve[~np.isnan(curve)]
-        ends.append((known[-1] if len(known) else 0.0, f"{label}  {overall:.3f}", colour))
+        label, overall = (metrics["model"], "nrmse") if name == "model" else (name, f"{name}_nrmse")
+        ends.append((known[-1] if len(known) else 0.0, f"{label}  {metrics[overall]:.3f}", colour))
     # A baseline that diverges leaves the picture rather than flattening the rest.
-    curves = np.stack([table[f"{name}_nrmse"] for name in ("model", "persistence")])
-    top = 1.35 * max(float(np.nanmax(curves)), 1e-12)
-    highest = float(np.nanmax([np.nanmax(curves), np.nanmax(table["linear_nrmse"])]))
-    top = min(top, 1.08 * highest)
+    model, persistence, linear = (float(np.nanmax(table[f"{name}_nrmse"])) for name in METHODS)
+    top = min(1.35 * max(model, persistence, 1e-12), 1.08 * max(model, persistence, linear))
     axes.set_ylim(0.0, top)
     _label_ends(axes, ends, top)
-    axes.set_ylabel("NRMSE", fontsize=style.NORMAL, color=style.INK)
-    window = min(metrics["metric_window"], len(time))
-    axes.set_title(
-        f"error at each step (faint) and over the last {window} steps (thick){_fewer(metrics)}",
-        fontsize=style.SMALL,
-        color=style.MUTED,
-        loc="left",
-    )
-
-
-def _fewer(metrics: dict[str, Any]) -> str:
-    """A line that says in how many sequences the end was observed, where that is not all of them."""
-    ends, sequences = metrics.get("sequences_at_end"), metrics.get("sequences")  # not told by earlier versions
-    return (
-        "" if ends is None or ends == sequences else f"\nthe last step was observed in {ends} of {sequences} sequences"
-    )
 
 
 def _label_ends(axes: Axes, ends: list[tuple[float, str, str]], top: float) -> None:
     """Names and overall scores beside the ends of the curves, moved apart where they would overlap."""
-    gap = 0.075 * top
-    placed: list[float] = []
+    heights: list[float] = []
     for value, _, _ in sorted(ends):
         height = min(value, top)
-        if placed:
-            height = max(height, placed[-1] + gap)
-        placed.append(height)
-    shift = max(0.0, placed[-1] - top)
-    for (_, text, colour), height in zip(sorted(ends), placed, strict=True):
-        axes.annotate(
-            text,
-            xy=(1.0, (height - shift) / top),
-            xycoords="axes fraction",
-            xytext=(4, 0),
-            textcoords="offset points",
-            color=colour,
-            fontsize=style.SMALL,
-            va="center",
-            annotation_clip=False,
-        )
+        heights.append(max(height, heights[-1] + 0.075 * top) if heights else height)
+    shift = max(0.0, heights[-1] - top)
+    for (_, text, colour), height in zip(sorted(ends), heights, strict=True):
+        style.label_right(axes, text, (height - shift) / top, colour)
 
 
-def _coverage(axes: Axes, table: dict[str, np.ndarray], time: np.ndarray) -> None:
-    style.clean(axes)
+def _coverage(axes: Axes, table: dict[str, np.ndarray], time: np.ndarray, look: dict[str, Any]) -> None:
     for level, width in ((50, 1.2), (90, 1.8)):
         axes.axhline(level / 100, color=style.RULE, linewidth=0.8, linestyle=(0, (3, 2)), zorder=1)
-        curve, marker = table[f"coverage_{level}"], "o" if len(time) == 1 else None
-        axes.plot(time, curve, color=style.MODEL, linewidth=width, marker=marker, markersize=3, zorder=2)
-        axes.annotate(
-            f"{level} %",
-            xy=(1.0, level / 100),
-            xycoords="axes fraction",
-            xytext=(4, 0),
-            textcoords="offset points",
-            color=style.MUTED,
-            fontsize=style.SMALL,
-            va="center",
-            annotation_clip=False,
-        )
+        axes.plot(time, table[f"coverage_{level}"], color=style.MODEL, linewidth=width, zorder=2, **look)
+        style.label_right(axes, f"{level} %", level / 100, style.MUTED)
     axes.set_ylim(0.0, 1.0)
-    axes.set_ylabel("observed inside", fontsize=style.NORMAL, color=style.INK)
-    axes.set_title("coverage of the 50 % and 90 % intervals", fontsize=style.SMALL, color=style.MUTED, loc="left")

@@ -1,4 +1,4 @@
-"""What a model foresaw, against what happened."""
+"""What a model predicted, against what happened."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mts3.plot import style
-from mts3.plot.image_predictions import plot_image_predictions
+from mts3.plot.image_predictions import origin, plot_image_predictions
 from mts3.plot.read import read_metrics, read_predictions
 
 MOST_CHANNELS, MOST_SEQUENCES = 4, 3
-# Half widths of the central 50 % and 90 % intervals of a Gaussian, in standard deviations.
-HALF_50, HALF_90 = 0.6744898, 1.6448536
 
 
 def plot_predictions(run_dir: str | Path, path: str | Path) -> Path:
@@ -43,14 +41,12 @@ def plot_predictions(run_dir: str | Path, path: str | Path) -> Path:
     seconds, unit = style.time_unit(float(arrays["sample_time"]) * arrays["mean"].shape[1])
     for row, channel in enumerate(channels):
         grid[row, 0].set_ylim(*_limits(arrays, shown, channel))
-    for column in range(shown):
-        for row, channel in enumerate(channels):
-            axes = grid[row, column]
-            _panel(axes, arrays, column, channel, float(arrays["sample_time"]) / seconds)
-            if column == 0:
-                axes.set_ylabel(_channel_label(arrays, channel), fontsize=style.NORMAL, color=style.INK)
-        grid[0, column].set_title(_origin(arrays, column), fontsize=style.SMALL, color=style.MUTED, loc="left")
-        grid[-1, column].set_xlabel(f"time after the context ({unit})", fontsize=style.NORMAL, color=style.INK)
+    time = f"time after the context ({unit})"
+    for (row, column), axes in np.ndenumerate(grid):
+        _panel(axes, arrays, column, channels[row], float(arrays["sample_time"]) / seconds)
+        name = _channel_label(arrays, channels[row]) if column == 0 else ""
+        last = row == len(channels) - 1
+        style.label(axes, time if last else "", name, "" if row else origin(arrays, column))
     figure.align_ylabels(grid[:, 0])
     _legend(figure, metrics)
     return style.save(figure, path)
@@ -60,29 +56,23 @@ def _panel(axes: Axes, arrays: dict[str, np.ndarray], sequence: int, channel: in
     """One channel of one sequence; `step` is the sampling time in the unit of the axis."""
     context = int(arrays["context_len"])
     truth = arrays["obs"][sequence, :, channel]
-    time = (np.arange(len(truth)) - (context - 1)) * step  # 0 is the last observation that was seen
+    time = (np.arange(len(truth)) - (context - 1)) * step  # 0 is the last row of the context
     ahead = slice(context - 1, None)  # entry t is about obs[t+1]
-    mean = arrays["mean"][sequence, ahead, channel]
-    std = np.sqrt(arrays["var"][sequence, ahead, channel])
     future = time[context:]
     style.clean(axes)
     axes.axvspan(time[0], 0.0, color=style.SHADE, linewidth=0, zorder=0)
-    for half, colour, level in ((HALF_90, style.BAND_90, 1.0), (HALF_50, style.BAND_50, 1.1)):
-        axes.fill_between(future, mean - half * std, mean + half * std, color=colour, linewidth=0, zorder=level)
-    for name, colour in (("persistence", style.PERSISTENCE), ("linear", style.LINEAR)):
+    for band, colour, level in ((90, style.BAND_90, 1.0), (50, style.BAND_50, 1.1)):
+        lower, upper = (arrays[f"{side}_{band}"][sequence, ahead, channel] for side in ("lower", "upper"))
+        axes.fill_between(future, lower, upper, color=colour, linewidth=0, zorder=level)
+    for name, colour in style.BASELINES.items():
         line = arrays[name][sequence, ahead, channel]
-        axes.plot(future, line, color=colour, linewidth=0.9, linestyle=(0, (4, 2)), zorder=2)
-    axes.plot(future, mean, color=style.MODEL, linewidth=1.3, zorder=3)
+        axes.plot(future, line, color=colour, linewidth=0.9, zorder=2, **style.DASHED)
+    axes.plot(future, arrays["mean"][sequence, ahead, channel], color=style.MODEL, linewidth=1.3, zorder=3)
     axes.plot(time, truth, color=style.INK, linewidth=0.9, zorder=4)
-    _mark_context(axes, time, truth, arrays["obs_mask"][sequence, :, channel])
+    # A dot on the last value that the model was given: what comes after was hidden.
+    observed = np.flatnonzero(arrays["obs_mask"][sequence, :, channel])[-1:]
+    axes.plot(time[observed], truth[observed], "o", markersize=2.8, color=style.INK, zorder=5)
     axes.set_xlim(time[0], time[-1])
-
-
-def _mark_context(axes: Axes, time: np.ndarray, truth: np.ndarray, seen: np.ndarray) -> None:
-    """A dot on the last value the model saw: what comes after was hidden."""
-    if seen.any():
-        last = np.flatnonzero(seen)[-1]
-        axes.plot(time[last], truth[last], "o", markersize=2.8, color=style.INK, zorder=5)
 
 
 def _limits(arrays: dict[str, np.ndarray], sequences: int, channel: int) -> tuple[float, float]:
@@ -92,11 +82,10 @@ def _limits(arrays: dict[str, np.ndarray], sequences: int, channel: int) -> tupl
     """
     ahead = slice(int(arrays["context_len"]) - 1, None)
     truth = arrays["obs"][:sequences, :, channel]
-    mean = arrays["mean"][:sequences, ahead, channel]
-    half = HALF_90 * np.sqrt(arrays["var"][:sequences, ahead, channel])
+    lower, upper = (arrays[name][:sequences, ahead, channel] for name in ("lower_90", "upper_90"))
     # Fmin and fmax pass over NaN: not observed, or after the end of a trajectory.
-    lower, low = (float(np.fmin.reduce(values, None, initial=np.inf)) for values in (mean - half, truth))
-    upper, high = (float(np.fmax.reduce(values, None, initial=-np.inf)) for values in (mean + half, truth))
+    lower, low = (float(np.fmin.reduce(values, None, initial=np.inf)) for values in (lower, truth))
+    upper, high = (float(np.fmax.reduce(values, None, initial=-np.inf)) for values in (upper, truth))
     if low > high:
         return (lower, upper) if lower <= upper else (0.0, 1.0)
     room = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-12)
@@ -105,21 +94,21 @@ def _limits(arrays: dict[str, np.ndarray], sequences: int, channel: int) -> tupl
 
 
 def _most_telling(arrays: dict[str, np.ndarray]) -> list[int]:
-    """Up to `MOST_CHANNELS` channels, in their own order: those whose values spread most around the last one seen.
+    """Up to `MOST_CHANNELS` channels, in their own order: those whose values move most from the last one observed.
 
-    Measured in the spread the channel has in these sequences, so that units do not matter.
+    Measured in the standard deviation of the channel in these sequences, so that units do not matter.
     """
     obs, context = arrays["obs"], int(arrays["context_len"])
     channels = obs.shape[-1]
     if channels <= MOST_CHANNELS:
         return list(range(channels))
-    movement = np.empty(channels)
+    movement = np.zeros(channels)
     for channel in range(channels):
         values = obs[..., channel]
         error = values[:, context:] - arrays["persistence"][:, context - 1 :, channel]
         observed, moved = values[~np.isnan(values)], error[~np.isnan(error)]
-        spread = observed.std() if len(observed) else 0.0
-        movement[channel] = np.sqrt(np.mean(moved**2)) / spread if len(moved) and spread > 0 else 0.0
+        if len(moved) and observed.std() > 0:
+            movement[channel] = np.sqrt(np.mean(moved**2)) / observed.std()
     return sorted(np.argsort(-movement, kind="stable")[:MOST_CHANNELS].tolist())
 
 
@@ -129,29 +118,17 @@ def _channel_label(arrays: dict[str, np.ndarray], channel: int) -> str:
     return "\n".join([*textwrap.wrap(name, 16), *([f"({unit})"] if unit else [])])
 
 
-def _origin(arrays: dict[str, np.ndarray], sequence: int) -> str:
-    return f"{arrays['trajectory'][sequence]}, from row {arrays['first_row'][sequence]}"
-
-
 def _legend(figure: Figure, metrics: dict[str, Any]) -> None:
     """One line above the panels."""
-    dashed = {"linewidth": 0.9, "linestyle": (0, (4, 2))}
     handles = [
         Line2D([], [], color=style.INK, linewidth=0.9, label="truth"),
         Line2D([], [], color=style.MODEL, linewidth=1.3, label=str(metrics["model"])),
         Patch(color=style.BAND_50, linewidth=0, label="50 %"),
         Patch(color=style.BAND_90, linewidth=0, label="90 %"),
-        Line2D([], [], color=style.LINEAR, label="linear", **dashed),
-        Line2D([], [], color=style.PERSISTENCE, label="persistence", **dashed),
+        Line2D([], [], color=style.LINEAR, label="linear", linewidth=0.9, **style.DASHED),
+        Line2D([], [], color=style.PERSISTENCE, label="persistence", linewidth=0.9, **style.DASHED),
         Patch(color=style.SHADE, linewidth=0, label="context"),
     ]
-    figure.legend(
-        handles=handles,
-        loc="outside upper left",
-        ncols=4 if figure.get_figwidth() < 5 else len(handles),
-        frameon=False,
-        fontsize=style.SMALL,
-        labelcolor=style.INK,
-        handlelength=1.6,
-        columnspacing=1.3,
-    )
+    columns = 4 if figure.get_figwidth() < 5 else len(handles)
+    spaces = {"handlelength": 1.6, "columnspacing": 1.3}
+    figure.legend(handles=handles, loc="outside upper left", ncols=columns, **spaces, **style.LEGEND)

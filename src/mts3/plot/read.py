@@ -4,27 +4,54 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mts3.errors import UserError
+from mts3.expected import NUMBER, NUMBERS, TEXT, Optional, check
 from mts3.run_layout import HORIZON, METRICS, PREDICTIONS
 
 METHODS = ("model", "persistence", "linear")
-# What the figures and tables cannot do without, and the other scores, which may be missing.
 _SCORES = ("nrmse", "persistence_nrmse", "linear_nrmse", "coverage_50", "coverage_90")
-_MORE_SCORES = ("rmse", "nll", "crps", "coverage_95", "persistence_rmse", "linear_rmse")
-_COUNTS = ("metric_window", "horizon", "context", "parameters", "gradient_steps", "train_seconds", "seed", "values")
-_NAMES = ("model", "data", "split", "device", "version")
-_TASKS = ("one_step", "imputation")
-_CURVES = (*(f"{name}_nrmse{kind}" for name in METHODS for kind in ("", "_sliding")), "coverage_50", "coverage_90")
+_MORE = dict.fromkeys(("rmse", "nll", "crps", "coverage_95", "persistence_rmse", "linear_rmse"), Optional(NUMBER))
+# What the figures and tables cannot do without, and the rest, which may be missing.
+_METRICS = {
+    **dict.fromkeys((*_SCORES, "metric_window"), NUMBER),
+    "model": TEXT,
+    "reliability": {"level": NUMBERS, "coverage": NUMBERS},
+    **_MORE,
+    **dict.fromkeys(("horizon", "context", "parameters", "gradient_steps", "train_seconds"), Optional(NUMBER)),
+    **dict.fromkeys(("seed", "values"), Optional(NUMBER)),
+    **dict.fromkeys(("data", "split", "device", "version"), Optional(TEXT)),
+    **dict.fromkeys(("one_step", "imputation"), Optional({**dict.fromkeys(_SCORES, Optional(NUMBER)), **_MORE})),
+}
+_COLUMNS = (
+    *("step", "seconds", *(f"{name}_nrmse{kind}" for name in METHODS for kind in ("", "_sliding"))),
+    *("coverage_50", "coverage_90"),
+)
+# predictions.npz: shapes, and kinds of NumPy's, of `mts3.evaluate.Examples`: n sequences of T steps, O channels.
+_BOUNDS = tuple(f"{side}_{level}" for level in (50, 90) for side in ("lower", "upper"))
+_BELIEFS = ("mean", "var", *_BOUNDS, "persistence", "linear")
+_ARRAYS = {
+    **{"obs": (("n", "T+1", "O"), "f"), "obs_mask": (("n", "T+1", "O"), "b")},
+    **dict.fromkeys(_BELIEFS, (("n", "T", "O"), "f")),
+    **{
+        "trajectory": (("n",), "U"),
+        "first_row": (("n",), "iu"),
+        "obs_names": (("O",), "U"),
+        "obs_units": (("O",), "U"),
+    },
+    **{"sample_time": ((), "iuf"), "context_len": ((), "iu")},
+}
+# Half widths of the central 50 % and 90 % intervals of a Gaussian, in standard deviations.
+_HALF_WIDTHS = {50: 0.6744898, 90: 1.6448536}
 _UNREADABLE = (
     *(ValueError, TypeError, KeyError, AttributeError, OSError, EOFError, MemoryError, OverflowError, RecursionError),
     *(NotImplementedError, csv.Error, zipfile.BadZipFile, zlib.error, struct.error, SyntaxError),
@@ -37,12 +64,12 @@ def read_metrics(run_dir: str | Path) -> dict[str, Any]:
     Raises:
         UserError: if it is missing, cannot be read, or a score is missing or no number.
     """
-    path = _existing(Path(run_dir) / METRICS)
-    try:
+    path = Path(run_dir) / METRICS
+    with _reading(path):
         metrics = json.loads(path.read_text(encoding="utf-8"))
-        _check_metrics(metrics)
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from error
+        check(metrics, _METRICS)
+        if len(metrics["reliability"]["level"]) != len(metrics["reliability"]["coverage"]):
+            raise ValueError("reliability holds no two lists of one length")
     return metrics
 
 
@@ -53,80 +80,51 @@ def read_horizon(run_dir: str | Path) -> dict[str, np.ndarray]:
         UserError: if it is missing, cannot be read, or has other columns or another number of rows than metrics.json
             says.
     """
-    path = _existing(Path(run_dir) / HORIZON)
-    try:
+    path = Path(run_dir) / HORIZON
+    with _reading(path):
         text = path.read_bytes().decode("utf-8")
         header, *rows = list(csv.reader(text.splitlines()))
         table = np.array([[float(cell or "nan") for cell in row] for row in rows], dtype=np.float64)
         columns = dict(zip(header, table.reshape(len(rows), len(header)).T, strict=True))
         _check_horizon(columns, whole=text.endswith("\n"))
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from error
-    expected = read_metrics(run_dir).get("horizon")
-    if expected not in (None, len(rows)):
-        raise _unreadable(path, f"it has {len(rows)} rows, the horizon in metrics.json is {expected}")
+        expected = read_metrics(run_dir).get("horizon")
+        if expected not in (None, len(rows)):
+            raise ValueError(f"it has {len(rows)} rows, the horizon in metrics.json is {expected}")
     return columns
 
 
 def read_predictions(run_dir: str | Path) -> dict[str, np.ndarray]:
     """predictions.npz as arrays by name.
 
+    Files of earlier versions lack the bounds of the intervals, `lower_50` to `upper_90`. Every prediction was Gaussian
+    or drawn as if it were: the bounds are those of a Gaussian of the same mean and variance.
+
     Raises:
         UserError: if it is missing, cannot be read, or an array is missing or of another shape or type.
     """
-    path = _existing(Path(run_dir) / PREDICTIONS)
-    try:
+    path = Path(run_dir) / PREDICTIONS
+    with _reading(path):
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = dict(stored)
+        if not any(name in arrays for name in _BOUNDS):
+            with np.errstate(invalid="ignore"):  # variances below 0, which are refused below
+                std = np.sqrt(arrays["var"])
+            for level, half in _HALF_WIDTHS.items():
+                arrays[f"lower_{level}"] = arrays["mean"] - half * std
+                arrays[f"upper_{level}"] = arrays["mean"] + half * std
         _check_predictions(arrays)
-    except _UNREADABLE as error:
-        raise _unreadable(path, error) from error
     return arrays
 
 
-def _check_metrics(metrics: Any) -> None:
-    if not isinstance(metrics, dict):
-        raise ValueError("it holds no object")
-    _check_numbers(metrics, _SCORES, "", needed=True)
-    _check_numbers(metrics, ("metric_window",), "", needed=True)
-    _check_numbers(metrics, (*_MORE_SCORES, *_COUNTS), "", needed=False)
-    for key in _NAMES:
-        if not isinstance(metrics.get(key, None if key == "model" else ""), str):
-            raise ValueError(f"{key} is no text")
-    for task in _TASKS:
-        nested = metrics.get(task)
-        if nested is not None:
-            if not isinstance(nested, dict):
-                raise ValueError(f"{task} holds no object")
-            _check_numbers(nested, (*_SCORES, *_MORE_SCORES), f"{task}.", needed=False)
-    curve = metrics.get("reliability")
-    if not isinstance(curve, dict) or len({len(curve.get(key, ())) for key in ("level", "coverage")}) != 1:
-        raise ValueError("reliability holds no two lists of one length")
-    for key in ("level", "coverage"):
-        if not isinstance(curve[key], list) or not curve[key] or not all(_is_number(value) for value in curve[key]):
-            raise ValueError(f"reliability.{key} is no list of numbers")
-
-
-def _check_numbers(found: Mapping[str, Any], keys: tuple[str, ...], where: str, needed: bool) -> None:
-    for key in keys:
-        value = found.get(key)
-        if not _is_number(value) and (needed or value is not None):
-            raise ValueError(f"{where}{key} is no number")
-
-
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def _check_horizon(columns: Mapping[str, np.ndarray], whole: bool) -> None:
-    for name in ("step", "seconds", *_CURVES):
+def _check_horizon(columns: dict[str, np.ndarray], whole: bool) -> None:
+    for name in _COLUMNS:
         if name not in columns:
             raise ValueError(f"it has no column {name}")
-    steps = columns["step"]
+    steps, seconds = columns["step"], columns["seconds"]
     if not whole or not len(steps) or not np.array_equal(steps, np.arange(1, len(steps) + 1)):
         raise ValueError("it is cut, or its steps do not count from 1")
     # Written with six digits: those of a long horizon may be equal.
-    if not (columns["seconds"] > 0).all() or not (np.diff(columns["seconds"]) >= 0).all():
+    if not (seconds > 0).all() or not (np.diff(seconds) >= 0).all():
         raise ValueError("its seconds do not rise")
     if any(np.isinf(column).any() for column in columns.values()):
         raise ValueError("it holds infinite values")
@@ -135,25 +133,18 @@ def _check_horizon(columns: Mapping[str, np.ndarray], whole: bool) -> None:
             raise ValueError(f"{name}_nrmse is empty")
 
 
-def _check_predictions(arrays: Mapping[str, np.ndarray]) -> None:
-    """Shapes as in `mts3.evaluate.Examples`."""
+def _check_predictions(arrays: dict[str, np.ndarray]) -> None:
     n, length, channels = arrays["obs"].shape
-    beliefs = (n, length - 1, channels)
-    shapes = {"obs_mask": (n, length, channels)} | dict.fromkeys(("mean", "var", "persistence", "linear"), beliefs)
-    shapes |= {"trajectory": (n,), "first_row": (n,), "obs_names": (channels,), "obs_units": (channels,)}
-    shapes |= {"sample_time": (), "context_len": ()}
-    texts = ("trajectory", "obs_names", "obs_units")
-    kinds = {"obs": "f", "obs_mask": "b", "first_row": "iu", "context_len": "iu", "sample_time": "iuf"} | dict.fromkeys(
-        texts, "U"
-    )
-    for name, shape in {"obs": (n, length, channels), **shapes}.items():
-        if arrays[name].shape != shape or arrays[name].dtype.kind not in kinds.get(name, "f") or 0 in shape:
+    sizes = {"n": n, "T+1": length, "T": length - 1, "O": channels}
+    for name, (axes, kinds) in _ARRAYS.items():
+        shape = tuple(sizes[axis] for axis in axes)
+        if arrays[name].shape != shape or arrays[name].dtype.kind not in kinds or 0 in shape:
             raise ValueError(f"{name} is {arrays[name].dtype} {arrays[name].shape}, expected shape {shape}")
     # After the end of a trajectory that is shorter than the others every row is NaN.
     there = np.logical_not(np.isnan(arrays["mean"]).all(axis=2))
     if not there[:, 0].all() or (np.diff(there.astype(int), axis=1) > 0).any():
         raise ValueError("mean holds values that are NaN before the end")
-    for name in ("mean", "var", "persistence", "linear"):
+    for name in _BELIEFS:
         if not np.isfinite(arrays[name][there]).all():
             raise ValueError(f"{name} holds values that are NaN or infinite")
     if (arrays["var"][there] < 0).any() or np.isinf(arrays["obs"]).any():
@@ -166,15 +157,18 @@ def _check_predictions(arrays: Mapping[str, np.ndarray]) -> None:
             raise ValueError("image_shape is not that of the observations")
 
 
-def _existing(path: Path) -> Path:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever a missing or damaged file raises within the block into one line."""
     if not path.is_file():
         raise UserError(f"{path} does not exist: run mts3 evaluate run={path.parent} first")
-    return path
-
-
-def _unreadable(path: Path, reason: object) -> UserError:
-    again = f"run mts3 evaluate run={path.parent} again"
-    if path.name == METRICS:  # which keeps what the training cost
-        again = f"remove it and {again}"
-    reason = f"{reason} is missing" if isinstance(reason, KeyError) else reason
-    return UserError(f"cannot read {path}: it is not what mts3 writes ({reason}); {again}")
+    try:
+        yield
+    except UserError:  # of another file
+        raise
+    except _UNREADABLE as error:
+        again = f"run mts3 evaluate run={path.parent} again"
+        if path.name == METRICS:  # which keeps what the training cost
+            again = f"remove it and {again}"
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise UserError(f"cannot read {path}: it is not what mts3 writes ({reason}); {again}") from error

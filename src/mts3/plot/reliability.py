@@ -29,15 +29,7 @@ def plot_reliability(run_dir: str | Path, path: str | Path) -> Path:
     axes.text(0.04, 0.95, "too wide", va="top", fontsize=style.SMALL, color=style.MUTED)
     named = {level: metrics[f"coverage_{round(100 * level)}"] for level in (0.5, 0.9)}
     axes.plot(list(named), list(named.values()), "o", markersize=4, color=style.MODEL, zorder=3)
-    axes.set_title(
-        ",  ".join(f"{100 * level:.0f} % hold {100 * value:.0f} %" for level, value in named.items()),
-        fontsize=style.SMALL,
-        color=style.MODEL,
-        loc="left",
-    )
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    axes.set_aspect("equal")
-    axes.set_xlabel("nominal probability of the interval", fontsize=style.NORMAL, color=style.INK)
-    axes.set_ylabel("observed inside", fontsize=style.NORMAL, color=style.INK)
+    held = ",  ".join(f"{100 * level:.0f} % hold {100 * value:.0f} %" for level, value in named.items())
+    style.label(axes, "nominal probability of the interval", "observed inside", held, style.MODEL)
+    axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
     return style.save(figure, path)

@@ -21,12 +21,14 @@ from mts3.files import write_aside
 INK, MUTED, RULE, SHADE = "#1f2328", "#6b7280", "#c9cdd3", "#f1f2f4"
 MODEL, LINEAR, PERSISTENCE = "#0072b2", "#d55e00", "#8a8f98"  # blue, vermilion (Okabe and Ito) and grey
 BAND_50, BAND_90 = "#8cc1e3", "#cfe5f4"  # opaque tints of MODEL: the same on every page
+SMALL, NORMAL, LARGE = 7.5, 8.5, 10.0
 # Lines of many methods: six colours of Okabe and Ito, then the same ones dashed. Yellow is left out: white
 # swallows it.
 COLOURS = (MODEL, "#e69f00", "#009e73", "#cc79a7", "#1f2328", "#56b4e9")
 _DASHES = ((0.0, ()), (0.0, (5.0, 1.6)), (0.0, (1.4, 1.2)), (0.0, (6.0, 1.4, 1.4, 1.4)))
-_BASELINES = {"linear": LINEAR, "persistence": PERSISTENCE}
-SMALL, NORMAL, LARGE = 7.5, 8.5, 10.0
+BASELINES = {"persistence": PERSISTENCE, "linear": LINEAR}
+DASHED: dict[str, Any] = {"linestyle": (0, (4, 2))}  # how the baselines are drawn
+LEGEND: dict[str, Any] = {"frameon": False, "fontsize": SMALL, "labelcolor": INK}
 PRINT, SCREEN = 200, 130  # pixels an inch; on a screen 7.5 inches fill a page, and small print is 13 pixels high
 _TIME_UNITS = ((1.0, "s"), (60.0, "min"), (3600.0, "h"), (86400.0, "days"))
 
@@ -50,6 +52,31 @@ def clean(axes: Axes) -> None:
     axes.locator_params(axis="x", nbins=6)
 
 
+def label(axes: Axes, x: str = "", y: str = "", note: str = "", colour: str = MUTED) -> None:
+    """Names of both axes, and a note above the panel."""
+    axes.set_xlabel(x, fontsize=NORMAL, color=INK)
+    axes.set_ylabel(y, fontsize=NORMAL, color=INK)
+    axes.set_title(note, fontsize=SMALL, color=colour, loc="left")
+
+
+def label_right(axes: Axes, text: str, height: float, colour: str) -> None:
+    """Text beside the panel, at a height in panels."""
+    beside: dict[str, Any] = {"xycoords": "axes fraction", "xytext": (4, 0), "textcoords": "offset points"}
+    axes.annotate(text, (1.0, height), **beside, color=colour, fontsize=SMALL, va="center", annotation_clip=False)
+
+
+def head(figure: Figure, text: str, size: float = NORMAL, colour: str = INK) -> None:
+    """A line or two over the whole figure, from its left edge."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize=size, color=colour)
+
+
+def draw_channel(axes: Axes, time: np.ndarray, values: np.ndarray, colour: str, width: float, dot: float) -> None:
+    """Values (T,) over time (T,) as a line that NaN breaks; one alone between two gaps is no line: a dot shows it."""
+    axes.plot(time, values, color=colour, linewidth=width)
+    alone = ~np.isnan(values) & np.isnan(np.r_[np.nan, values[:-1]]) & np.isnan(np.r_[values[1:], np.nan])
+    axes.plot(time[alone], values[alone], ".", color=colour, markersize=dot)
+
+
 def method_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """A look for each of up to 24 methods, as arguments of `Axes.plot`, that no other has: colour and dashes.
 
@@ -58,8 +85,8 @@ def method_styles(names: Iterable[str]) -> dict[str, dict[str, Any]]:
     looks: dict[str, dict[str, Any]] = {}
     count = 0
     for name in names:
-        if name in _BASELINES:
-            looks[name] = {"color": _BASELINES[name], "linestyle": (0, (4, 2)), "linewidth": 1.0}
+        if name in BASELINES:
+            looks[name] = DASHED | {"color": BASELINES[name], "linewidth": 1.0}
         elif name not in looks:
             dashes = _DASHES[count // len(COLOURS) % len(_DASHES)]
             looks[name] = {"color": COLOURS[count % len(COLOURS)], "linestyle": dashes, "linewidth": 1.4}

@@ -13,8 +13,7 @@ from mts3.train.module import TrainingModule
 from mts3.train.objective import Objective, negative_log_likelihood
 from mts3.train.options import TrainingOptions
 from mts3.train.randomness import generator, seeded
-from mts3.train.result import FitResult
-from mts3.train.run_folder import RunFolder
+from mts3.train.run_folder import FitResult, RunFolder
 
 __all__ = [
     "LOGGERS",

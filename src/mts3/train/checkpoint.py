@@ -13,32 +13,39 @@ import torch
 from torch.optim import AdamW
 
 from mts3.errors import UserError
+from mts3.expected import Each, Kind, check
 from mts3.models import load
 from mts3.train.module import TrainingModule
-from mts3.train.run_folder import RunFolder
+from mts3.train.run_folder import COUNT, MOST, STATE, RunFolder
 from mts3.types import Tensor
 
-_VERSION = r"\d+(\.\d+)*((a|b|rc|\.?dev|\.?post)\d*)*(\+[\w.]+)?"
-MOST = 2**62  # of anything that is counted
-_STEPS = ("ready", "completed")
-_ITEMS = (*_STEPS, "started", "processed")
-# What Lightning counts: epochs, batches and steps. Its other loops are not used.
-_OPTIMIZER = ("epoch_loop.automatic_optimization.optim_progress", "optimizer")
-_PROGRESS = {
-    ("epoch_progress",): _ITEMS,
-    ("epoch_loop.batch_progress",): _ITEMS,
-    ("epoch_loop.val_loop.batch_progress",): _ITEMS,
-    ("epoch_loop.scheduler_progress",): _STEPS,
-    ("epoch_loop.manual_optimization.optim_step_progress",): _STEPS,
-    (*_OPTIMIZER, "step"): _STEPS,
-    (*_OPTIMIZER, "zero_grad"): (*_STEPS, "started"),
-}
-_STATES = (
-    *("state_dict", "epoch_loop.state_dict", "epoch_loop.val_loop.state_dict"),
-    *("epoch_loop.automatic_optimization.state_dict", "epoch_loop.manual_optimization.state_dict"),
-)
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+_VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc|\.?dev|\.?post)\d*)*(\+[\w.]+)?")
 _OPTIONS = ("params", "lr", "betas", "eps", "weight_decay")  # of AdamW in every version of torch
+
+
+def _twice(*names: str) -> dict[str, Any]:
+    return dict.fromkeys(("current", "total"), dict.fromkeys(names, COUNT))
+
+
+_STEPS, _ITEMS = _twice("ready", "completed"), _twice("ready", "completed", "started", "processed")
+# What Lightning counts: epochs, batches and steps. Its other loops are not used.
+_LOOP = {
+    "state_dict": {},
+    "epoch_progress": _ITEMS,
+    "epoch_loop.state_dict": Kind(  # not every version counts there
+        "state of a loop", lambda state: isinstance(state, dict) and COUNT.fits(state.get("_batches_that_stepped", 0))
+    ),
+    "epoch_loop.batch_progress": _ITEMS,
+    "epoch_loop.scheduler_progress": _STEPS,
+    "epoch_loop.val_loop.state_dict": {},
+    "epoch_loop.val_loop.batch_progress": _ITEMS,
+    "epoch_loop.automatic_optimization.state_dict": {},
+    "epoch_loop.automatic_optimization.optim_progress": {
+        "optimizer": {"step": _STEPS, "zero_grad": _twice("ready", "completed", "started")}
+    },
+    "epoch_loop.manual_optimization.state_dict": {},
+    "epoch_loop.manual_optimization.optim_step_progress": _STEPS,
+}
 
 
 def check_checkpoint(folder: RunFolder, module: TrainingModule) -> None:
@@ -57,20 +64,33 @@ def check_checkpoint(folder: RunFolder, module: TrainingModule) -> None:
             f"cannot read the checkpoint {path}: {type(error).__name__}; train again with overwrite=true"
         ) from error
     try:
-        weights = _part(saved, "state_dict")
-    except ValueError as error:
-        raise _incomplete(path, error) from error
-    _check_model(path, weights, module)
-    try:
-        _check_numbers(saved)
+        check(saved, {"state_dict": {}})
+        _check_model(path, saved["state_dict"], module)
+        check(saved, _expected(folder))
         _check_optimizer(saved, module)
-        _check_schedules(saved)
-        state = _part(saved, "callbacks", folder.state_key)
-        folder.check_state(state)
+        state = saved["callbacks"][folder.state_key]
+        if not state["best_epoch"] and state["best_val_crps"] != math.inf:
+            raise ValueError("best_val_crps of the run folder belongs to no epoch")
+    except UserError:
+        raise
     except ValueError as error:
-        raise _incomplete(path, error) from error
+        raise UserError(
+            f"the checkpoint {path} is damaged or incomplete ({error}); train again with overwrite=true"
+        ) from error
     if state["best_epoch"]:
         load(folder.path)
+
+
+def _expected(folder: RunFolder) -> dict[str, Any]:
+    """All but the weights, and how its parts go together."""
+    rates = Each(Kind("number", lambda rate: _alike(rate, 0.0)))
+    return {
+        "pytorch-lightning_version": Kind("version", lambda text: isinstance(text, str) and _VERSION.fullmatch(text)),
+        **{"epoch": COUNT, "global_step": COUNT, "loops": {"fit_loop": _LOOP}},
+        "optimizer_states": Each({"param_groups": Each(Kind("group of AdamW", _is_group)), "state": {}}),
+        "lr_schedulers": Each({"base_lrs": rates, "_last_lr": rates, "last_epoch": COUNT, "_step_count": COUNT}),
+        "callbacks": {folder.state_key: STATE},
+    }
 
 
 def _check_model(path: Path, weights: Mapping[Any, Any], module: TrainingModule) -> None:
@@ -85,67 +105,36 @@ def _check_model(path: Path, weights: Mapping[Any, Any], module: TrainingModule)
         )
     for name, value in weights.items():
         if not torch.isfinite(value).all():
-            raise _incomplete(path, f"{name} holds values that are NaN or infinite")
-
-
-def _check_numbers(saved: Mapping[str, Any]) -> None:
-    """Where in the training it was written, and by which version of Lightning."""
-    if not re.fullmatch(_VERSION, _part(saved, "pytorch-lightning_version", kind=str)):
-        raise ValueError("pytorch-lightning_version is no version")
-    _check_counts(saved, ("epoch", "global_step"))
-    loop = _part(saved, "loops", "fit_loop")
-    for keys, names in _PROGRESS.items():
-        for span in ("current", "total"):
-            _check_counts(_part(loop, *keys, span), names)
-    for name in _STATES:
-        _part(loop, name)
-    _check_counts({"_batches_that_stepped": 0} | loop["epoch_loop.state_dict"], ("_batches_that_stepped",))
-
-
-def _check_counts(counts: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    for name in names:
-        value = counts.get(name)
-        if type(value) is not int or not 0 <= value < MOST:
-            raise ValueError(f"{name} is {value!r}")
+            raise ValueError(f"{name} holds values that are NaN or infinite")
 
 
 def _check_optimizer(saved: Mapping[str, Any], module: TrainingModule) -> None:
-    """One optimizer, with the moments of the parameters that are trained."""
-    optimizers = _part(saved, "optimizer_states", kind=list)
-    if len(optimizers) != 1:
-        raise ValueError(f"optimizer_states holds {len(optimizers)} optimizers")
-    groups, moments = _part(optimizers[0], "param_groups", kind=list), _part(optimizers[0], "state")
-    (ours,) = AdamW([torch.zeros(())]).state_dict()["param_groups"]
-    for group in groups:
-        keys = {*_OPTIONS, *(ours.keys() & group.keys())} if isinstance(group, dict) else ()
-        if not keys or not all(_alike(group.get(key), ours[key]) for key in keys):
-            raise ValueError("a group of optimizer_states is none of AdamW")
+    """One optimizer, with the moments of the parameters that are trained, and schedules of its groups."""
+    if len(saved["optimizer_states"]) != 1:
+        raise ValueError(f"optimizer_states holds {len(saved['optimizer_states'])} optimizers")
+    groups, moments = (saved["optimizer_states"][0][part] for part in ("param_groups", "state"))
     trained = [parameter.shape for parameter in module.parameters() if parameter.requires_grad]
     numbers = [number for group in groups for number in group["params"]]
-    if numbers != list(range(len(trained))) or not moments.keys() <= set(numbers):
-        raise ValueError("optimizer_states are those of another model")
-    left = Counter(trained)
     for state in moments.values():
-        if not isinstance(state, dict) or not all(_is_moment(state.get(key)) for key in _MOMENTS):
-            raise ValueError("optimizer_states lack a moment, or hold one that is NaN or infinite")
-        left[state["exp_avg"].shape] -= 1
+        check(state, dict.fromkeys(("exp_avg", "exp_avg_sq", "step"), Kind("finite tensor", _is_finite)), "moments")
         if state["exp_avg"].shape != state["exp_avg_sq"].shape or state["step"].numel() != 1 or not state["step"] > 0:
             raise ValueError("optimizer_states hold moments of other shapes")
-    if min(left.values(), default=0) < 0:
+    others = Counter(state["exp_avg"].shape for state in moments.values()) - Counter(trained)
+    if others or numbers != list(range(len(trained))) or not moments.keys() <= set(numbers):
         raise ValueError("optimizer_states are those of another model")
-
-
-def _check_schedules(saved: Mapping[str, Any]) -> None:
-    """Of as many learning rates as the optimizer has groups."""
-    groups = len(saved["optimizer_states"][0]["param_groups"])
-    for schedule in _part(saved, "lr_schedulers", kind=list):
-        for key in ("base_lrs", "_last_lr"):
-            rates = _part(schedule, key, kind=list)
-            if len(rates) != groups or not all(_alike(rate, 0.0) for rate in rates):
-                raise ValueError(f"{key} of lr_schedulers holds no {groups} numbers")
-        if _part(schedule, "lr_lambdas", kind=list) != [None] * groups:
+    for schedule in saved["lr_schedulers"]:
+        if schedule.get("lr_lambdas") != [None] * len(groups):
             raise ValueError("lr_lambdas of lr_schedulers hold something else")
-        _check_counts(schedule, ("last_epoch", "_step_count"))
+        if not len(schedule["base_lrs"]) == len(schedule["_last_lr"]) == len(groups):
+            raise ValueError(f"lr_schedulers hold no {len(groups)} learning rates")
+
+
+def _is_group(group: Any) -> bool:
+    """Of AdamW: what every version has, and of the rest what it has and we know."""
+    (ours,) = AdamW([torch.zeros(())]).state_dict()["param_groups"]
+    return isinstance(group, dict) and all(
+        _alike(group.get(key), ours[key]) for key in {*_OPTIONS, *(ours.keys() & group.keys())}
+    )
 
 
 def _alike(value: Any, ours: Any) -> bool:
@@ -157,18 +146,5 @@ def _alike(value: Any, ours: Any) -> bool:
     return type(value) is type(ours) and (not isinstance(ours, bool) or value == ours)
 
 
-def _is_moment(value: Any) -> bool:
+def _is_finite(value: Any) -> bool:
     return isinstance(value, Tensor) and bool(torch.isfinite(value).all())
-
-
-def _part(saved: Any, *keys: str, kind: type = dict) -> Any:
-    """What stands under one key after the other."""
-    for key in keys:
-        saved, wanted = saved.get(key) if isinstance(saved, dict) else None, kind if key is keys[-1] else dict
-        if not isinstance(saved, wanted):
-            raise ValueError(f"{key} is missing or no {wanted.__name__}")
-    return saved
-
-
-def _incomplete(path: Path, reason: object) -> UserError:
-    return UserError(f"the checkpoint {path} is damaged or incomplete ({reason}); train again with overwrite=true")

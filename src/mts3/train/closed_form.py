@@ -18,7 +18,7 @@ from mts3.metrics import ErrorSums, LikelihoodSums
 from mts3.models import Linear, Persistence
 from mts3.prediction import Prediction
 from mts3.train.least_squares import Gram
-from mts3.train.result import FitResult
+from mts3.train.run_folder import FitResult
 from mts3.types import Float, Tensor
 
 RIDGES = (1e-8, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -84,7 +84,8 @@ def fit_linears(models: Mapping[int | None, Linear], sequences: SequenceDataset,
             f"{inputs} inputs; expected at most {MOST_INPUTS}: choose a smaller model.lags, or another model"
         )
     indices = _thinned(sequences)
-    parts = [_part(indices, i) for i in range(min(PARTS, len(indices)))]
+    count = min(PARTS, len(indices))
+    parts = [indices[i * len(indices) // count : (i + 1) * len(indices) // count] for i in range(count)]
     grams = [Gram.of(sequences, part, model.lags, batch_size) for part in parts]
     whole = Gram.total(grams)
     errors = dict.fromkeys(models, torch.zeros(len(RIDGES), dtype=torch.float64))
@@ -166,11 +167,5 @@ def _batches(
 
 
 def _thinned(sequences: SequenceDataset) -> range:
-    """Indices of sequences that hold at most `MOST_ROWS` together, spread evenly."""
+    """Indices of sequences that hold at most `MOST_ROWS` together, placed evenly."""
     return range(0, len(sequences), max(1, len(sequences) * sequences.sequence_len // MOST_ROWS))
-
-
-def _part(indices: range, number: int) -> range:
-    """One of `PARTS` contiguous parts, as equal as they can be."""
-    parts = min(PARTS, len(indices))
-    return indices[number * len(indices) // parts : (number + 1) * len(indices) // parts]

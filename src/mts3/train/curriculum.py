@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from mts3.train.module import TrainingModule
@@ -46,7 +44,3 @@ class WindowDropCurriculum(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the rate beside the losses it belongs to."""
         pl_module.log("window_drop_rate", self.rate(trainer.current_epoch), sync_dist=True)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing to keep: the rate derives from the epoch."""
-        return {}

@@ -30,8 +30,7 @@ from mts3.train.objective import Objective, negative_log_likelihood
 from mts3.train.options import TrainingOptions
 from mts3.train.progress import TrainingProgress
 from mts3.train.quiet import quiet
-from mts3.train.result import FitResult
-from mts3.train.run_folder import AtomicCheckpointIO, RunFolder
+from mts3.train.run_folder import AtomicCheckpointIO, FitResult, RunFolder
 
 if TYPE_CHECKING:
     from mts3.models import WorldModel
@@ -90,13 +89,11 @@ def fit(
         return fit_closed_form(model, train, validation, folder.path, chosen.context_len)  # pyright: ignore[reportArgumentType]
     if resume:
         check_checkpoint(folder, module)
-    ours: list[Callback] = [
-        *callbacks,
-        WindowDropCurriculum(chosen.curriculum_epochs, end=chosen.window_drop_rate),
-        folder,
-    ]
+    ours = [*callbacks, WindowDropCurriculum(chosen.curriculum_epochs, end=chosen.window_drop_rate), folder]
     if chosen.patience is not None:
-        ours.append(EarlyStopping("val_crps", patience=chosen.patience, check_finite=False))
+        # After each validation: an epoch that max_steps or max_time cuts short has none.
+        when: dict[str, Any] = {"check_finite": False, "check_on_train_epoch_end": False}
+        ours.append(EarlyStopping("val_crps", patience=chosen.patience, **when))
     with quiet(), subnormals_flushed():
         lightning = _build_trainer(dict(trainer or {}), ours, list(loggers), folder.path)
         try:
@@ -107,9 +104,9 @@ def fit(
             lightning.validate(module, data, verbose=False)
     if folder.best_epoch == 0:
         raise TrainingDiverged("validation CRPS was never finite", lightning.current_epoch, 0)
-    return FitResult(
-        lightning.global_step, folder.train_seconds, folder.best_epoch, folder.best_val_crps, _device_name(lightning)
-    )
+    device = lightning.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return FitResult(lightning.global_step, folder.train_seconds, folder.best_epoch, folder.best_val_crps, name)
 
 
 def is_main_process() -> bool:
@@ -166,10 +163,9 @@ def _check_numbers(options: dict[str, Any]) -> None:
         UserError: naming the option.
     """
     for name, least in _NUMBERS.items():
-        value = options.get(name)
-        if name not in options or (value is None and name != "accumulate_grad_batches"):
-            continue
-        if type(value) is not int or not (least <= value < 2**62) or value == 0:
+        value = options.get(name, least)
+        unlimited = value is None and name != "accumulate_grad_batches"
+        if not unlimited and (type(value) is not int or value == 0 or not least <= value < 2**62):
             raise UserError(f"trainer.{name} must be a whole number >= 1, got {value!r}")
     for name, what in _SHARES.items():
         if name in options and options[name] == 0:
@@ -187,10 +183,9 @@ def _run(trainer: Trainer, module: TrainingModule, data: SequenceDataModule, che
     handler = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
-    except MisconfigurationException as error:  # Lightning's word for options that do not go together
-        raise UserError(f"trainer: {' '.join(str(error).split())}") from error
-    except ValueError as error:  # found out when the batches are counted
-        if "val_check_interval" not in str(error):
+    except (MisconfigurationException, ValueError) as error:
+        # Lightning's word for options that do not go together; one of them is found out when the batches are counted.
+        if isinstance(error, ValueError) and "val_check_interval" not in str(error):
             raise
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
     except SIGTERMException:  # Lightning's own exit code for it is 0, as if the training were done
@@ -210,8 +205,3 @@ def _check_context(validation: Dataset, context_len: int) -> None:
             f"data.context_len is {context_len} but sequences have {steps} steps: "
             "it must be at least 1 and leave steps to predict; change data.context_len or data.sequence_len"
         )
-
-
-def _device_name(trainer: Trainer) -> str:
-    device = trainer.strategy.root_device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

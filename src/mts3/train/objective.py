@@ -27,5 +27,5 @@ def negative_log_likelihood(pred: Prediction, batch: Mapping[str, Tensor]) -> Te
     if pred.reward is None:
         return loss
     if "reward" not in batch:
-        raise UserError("the model tells a reward and the data hold none: build it with reward=False")
+        raise UserError("the model predicts a reward and the data hold none: build it with reward=False")
     return loss + nll(pred.reward, batch["reward"])

@@ -19,29 +19,29 @@ class TrainingProgress(ProgressBar):
 
     def __init__(self) -> None:
         super().__init__()
-        self._bar: tqdm | None = None
+        self._bar, self._enabled = tqdm(disable=True), True
         self._shown: dict[str, str] = {}
         self._seconds, self._drawn = 0.2 if sys.stderr.isatty() else LOG_FILE_SECONDS, 0.0
 
     def disable(self) -> None:
         """Called by Lightning on every process but the first."""
-        self._bar = tqdm(disable=True)
+        self._enabled = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the bar; a resumed training starts where it stopped."""
-        if self._bar is None:
-            steps = trainer.estimated_stepping_batches
-            total = None if math.isinf(steps) else int(steps)
-            self._bar = tqdm(
-                desc="training",
-                total=total,
-                initial=min(trainer.global_step, total or trainer.global_step),
-                file=sys.stderr,
-                unit="step",
-                dynamic_ncols=True,
-                miniters=sys.maxsize,  # redrawn below, together with the losses, and by nothing else
-                maxinterval=math.inf,
-            )
+        steps = trainer.estimated_stepping_batches
+        total = None if math.isinf(steps) else int(steps)
+        self._bar = tqdm(
+            desc="training",
+            total=total,
+            initial=min(trainer.global_step, total or trainer.global_step),
+            file=sys.stderr,
+            unit="step",
+            dynamic_ncols=True,
+            miniters=sys.maxsize,  # redrawn below, together with the losses, and by nothing else
+            maxinterval=math.inf,
+            disable=not self._enabled,
+        )
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -58,21 +58,17 @@ class TrainingProgress(ProgressBar):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the finished line."""
         self._draw(trainer)
-        self._close()
+        self._bar.close()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the line before an error is printed."""
-        self._close()
+        self._bar.close()
 
     def _draw(self, trainer: Trainer) -> None:
-        if self._bar is not None and not self._bar.disable:
+        if not self._bar.disable:
             self._bar.n = trainer.global_step
             self._bar.set_postfix(self._shown)
             self._drawn = time.monotonic()
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
 
 def _epoch(trainer: Trainer) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,40 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from mts3.expected import Kind
 from mts3.files import write_aside
 from mts3.run_layout import LAST
 from mts3.train.module import TrainingModule
 
 SECONDS_BETWEEN_SAVES = 300.0
-_STATE: dict[str, tuple[tuple[type, ...], float]] = {
-    "best_val_crps": ((float, int), -math.inf),
-    "best_epoch": ((int,), 0),
-    "train_seconds": ((float, int), 0),
-    "validated_step": ((int,), -1),
+MOST = 2**62  # of anything that is counted
+COUNT = Kind(f"whole number from 0 to {MOST}", lambda value: type(value) is int and 0 <= value < MOST)
+# What a resumed training continues from. NaN is neither a score nor a time.
+STATE = {
+    "best_val_crps": Kind("score", lambda value: type(value) in (float, int) and value >= -math.inf),
+    "best_epoch": Kind("whole number", lambda value: type(value) is int and value >= 0),
+    "train_seconds": Kind("number of seconds", lambda value: type(value) in (float, int) and value >= 0),
+    "validated_step": Kind("step", lambda value: type(value) is int and value >= -1),
 }
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training did.
+
+    Attributes:
+        gradient_steps: Optimizer steps, all resumed parts together.
+        train_seconds: Wall-clock time, validation included, all parts together.
+        best_epoch: Epochs trained when the kept weights were; 0 for what is fitted in closed form.
+        best_val_crps: Their validation CRPS (normalized).
+        device: Where it ran, as in "cpu" or the GPU's name.
+    """
+
+    gradient_steps: int
+    train_seconds: float
+    best_epoch: int
+    best_val_crps: float
+    device: str
 
 
 class RunFolder(Callback):
@@ -89,32 +113,13 @@ class RunFolder(Callback):
     def state_dict(self) -> dict[str, Any]:
         """What a resumed training continues from."""
         self._count_seconds()
-        return {
-            "best_val_crps": self.best_val_crps,
-            "best_epoch": self.best_epoch,
-            "train_seconds": self.train_seconds,
-            "validated_step": self.validated_step,
-        }
+        return {key: getattr(self, key) for key in STATE}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The inverse of `state_dict`."""
-        self.best_val_crps, self.best_epoch = state_dict["best_val_crps"], state_dict["best_epoch"]
-        self.train_seconds, self.validated_step = state_dict["train_seconds"], state_dict["validated_step"]
+        for key in STATE:
+            setattr(self, key, state_dict[key])
         self._clock = time.monotonic()
-
-    @staticmethod
-    def check_state(state: dict[str, Any]) -> None:
-        """Refuse a state that `load_state_dict` could not take, or after which a worse model would replace the best.
-
-        Raises:
-            ValueError: naming the first entry that is missing or out of range.
-        """
-        for key, (kinds, least) in _STATE.items():
-            value: Any = state.get(key)
-            if type(value) not in kinds or not value >= least:  # NaN is not
-                raise ValueError(f"{key} of the run folder is {value!r}")
-        if not state["best_epoch"] and state["best_val_crps"] != math.inf:
-            raise ValueError("best_val_crps of the run folder belongs to no epoch")
 
     def _save(self, trainer: Trainer) -> None:
         trainer.save_checkpoint(self.last)

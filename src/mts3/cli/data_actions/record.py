@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mts3.cli.data_action import ACTIONS, print_summary, split_options
+from mts3.cli.data_action import ACTIONS, print_summary, split_options, whole
 from mts3.cli.verb import Verb
 from mts3.data import Dataset
 from mts3.errors import UserError
@@ -43,7 +43,7 @@ def record_data(options: Mapping[str, Any]) -> Dataset:
     flatten = options.get("flatten", "false")
     if flatten not in ("true", "false"):
         raise UserError(f"flatten={flatten}; expected true or false")
-    numbers = {key: _whole(key, options[key]) for key in ("episodes", "steps", "seed") if key in options}
+    numbers = {key: whole(key, str(options[key])) for key in ("episodes", "steps", "seed") if key in options}
     from mts3.data.gym.recorder import record
 
     # A policy of the user's lies where the user is; the console script does not look there.
@@ -59,12 +59,6 @@ def record_data(options: Mapping[str, Any]) -> Dataset:
         )
     finally:
         sys.path.remove(str(Path.cwd()))
-
-
-def _whole(key: str, given: Any) -> int:
-    if not str(given).isdecimal():
-        raise UserError(f"{key}={given} is no whole number")
-    return int(given)
 
 
 ACTIONS.register("record")(Verb(6, _ABOUT, lambda: _USAGE, run))

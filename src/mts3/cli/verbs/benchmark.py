@@ -8,7 +8,7 @@ _HELP = """\
 usage: mts3 benchmark data=[NAME,..]|data.path=FILE [model=[NAME,..]] [seeds=N] [output=DIR] [runs=DIR] [key=value ...]
 
 Train every model on every data set with every seed, and write one comparison: table.md, one_step.md, imputation.md,
-rows.csv (every score of every run), horizon.csv and horizon.png. Finished runs are taken as they are and interrupted
+rows.csv (every score of every run), horizon.csv and horizon.png. Finished runs are reused as they are and interrupted
 ones continued; a run that fails says so, and the others go on.
 
   data={data}

@@ -1,13 +1,13 @@
 """What pictures of data sets are made of: what is drawn are the values, where they belong."""
 
+import drawing
 import numpy as np
 import pytest
 from matplotlib.image import imread
 from PIL import Image
 
 from mts3.errors import UserError
-from mts3.plot import gallery, style
-from mts3.plot.maze import EARLY_TO_LATE
+from mts3.plot import style
 
 TIMES = 0.5 * np.arange(40)
 WAY = np.stack([np.linspace(1.0, 5.0, 40), np.linspace(-2.0, 0.0, 40) ** 2], 1)
@@ -28,7 +28,7 @@ def test_lines_carry_the_values_and_break_at_gaps(drawn):
     axes, saved = drawn
     values = np.stack([np.sin(TIMES), np.cos(TIMES), TIMES / 20.0], 1)
     values[5:8, 1] = np.nan
-    gallery.draw_lines(axes, TIMES, values, ("a", "b", "c"))
+    drawing.draw_lines(axes, TIMES, values, ("a", "b", "c"))
     for line, column, colour in zip(axes.lines, values.T, style.COLOURS, strict=False):
         np.testing.assert_array_equal(line.get_xdata(), TIMES)
         np.testing.assert_array_equal(line.get_ydata(), column)
@@ -40,20 +40,20 @@ def test_lines_carry_the_values_and_break_at_gaps(drawn):
 
 def test_without_labels_there_is_no_legend(drawn):
     axes, _ = drawn
-    gallery.draw_lines(axes, TIMES, TIMES[:, None])
+    drawing.draw_lines(axes, TIMES, TIMES[:, None])
     assert axes.get_legend() is None
 
 
 def test_a_way_runs_from_ring_to_disc_early_to_late_and_up_is_up(drawn):
     axes, saved = drawn
-    lines = gallery.draw_way(axes, WAY, 3.0)
+    lines = drawing.draw_way(axes, WAY, 3.0)
     segments = np.stack(lines.get_segments())
     np.testing.assert_array_equal(segments[:, 0], WAY[:-1])
     np.testing.assert_array_equal(segments[:, 1], WAY[1:])
     assert (axes.get_xlim(), axes.get_ylim()) == ((0.0, 6.0), (-1.0, 5.0))
     image = saved()
-    late = (np.abs(image - EARLY_TO_LATE(1.0)[:3]) < 0.02).all(-1)
-    early = (np.abs(image - EARLY_TO_LATE(0.0)[:3]) < 0.02).all(-1)
+    late = (np.abs(image - drawing.EARLY_TO_LATE(1.0)[:3]) < 0.02).all(-1)
+    early = (np.abs(image - drawing.EARLY_TO_LATE(0.0)[:3]) < 0.02).all(-1)
     # The way descends to the right: its end lies lower, which in rows of a picture is further down.
     (first_row, first_column), (last_row, last_column) = (np.argwhere(mask).mean(0) for mask in (early, late))
     assert first_row < last_row
@@ -65,20 +65,20 @@ def test_the_higher_the_lighter_and_the_limits_stay(drawn):
     x = np.linspace(-10.0, 10.0, 81)
     heights = np.where(np.abs(x) < 6.0, x, 50.0 * np.sign(x))[None].repeat(81, 0)  # a cliff outside of what is seen
     axes.set(xlim=(-5.0, 5.0), ylim=(-5.0, 5.0))
-    gallery.draw_ground(axes, heights, 10.0)
+    drawing.draw_ground(axes, heights, 10.0)
     assert (axes.get_xlim(), axes.get_ylim()) == ((-5.0, 5.0), (-5.0, 5.0))
     axes.set_axis_off()
     shades = saved()[195, 12:-12].mean(-1)
     assert (np.diff(shades) >= -1e-6).all()
     # Shades are spent on what is seen: the cliff takes none of them.
-    assert len(np.unique(shades)) >= gallery.LEVELS - 1
+    assert len(np.unique(shades)) >= drawing.LEVELS - 1
     assert shades[-1] - shades[0] > 0.2
 
 
 def test_a_scale_is_as_long_as_it_says(drawn):
     axes, _ = drawn
     axes.set(xlim=(0.0, 8.0), ylim=(0.0, 8.0))
-    gallery.add_scale(axes, 2.5, "2.5 m")
+    drawing.add_scale(axes, 2.5, "2.5 m")
     (bar,) = axes.lines
     assert np.ptp(bar.get_xdata()) == pytest.approx(2.5)
     assert axes.texts[0].get_text() == "2.5 m"
@@ -87,7 +87,7 @@ def test_a_scale_is_as_long_as_it_says(drawn):
 def test_a_rod_surrounds_its_ends_by_its_radius(drawn):
     axes, _ = drawn
     ends = np.array([[[0.0, 0.0], [3.0, 4.0]], [[3.0, 4.0], [3.0, 1.0]]])
-    bodies = gallery.draw_bodies(axes, ends, 0.5, "#123456")
+    bodies = drawing.draw_bodies(axes, ends, 0.5, "#123456")
     for path, (start, end) in zip(bodies.get_paths(), ends, strict=True):
         along = (end - start) / np.linalg.norm(end - start)
         reach = np.clip((path.vertices - start) @ along, 0.0, np.linalg.norm(end - start))
@@ -100,7 +100,7 @@ def test_a_picture_has_a_palette_white_stays_white_and_bytes_repeat(tmp_path):
         figure = style.new_figure(3.0, 2.0, style.SCREEN)
         axes = figure.subplots()
         axes.imshow(np.random.default_rng(1).random((20, 30, 3)))  # more colours than a palette has
-        gallery.draw_lines(axes, np.arange(30), 10 + np.sin(np.arange(30))[:, None])
+        drawing.draw_lines(axes, np.arange(30), 10 + np.sin(np.arange(30))[:, None])
         return style.save(figure, tmp_path / name)
 
     first, second = picture("a.png"), picture("b.png")
@@ -119,7 +119,7 @@ def test_each_colour_of_a_palette_is_the_commonest_of_those_it_stands_for(tmp_pa
         monkeypatch.setattr(style, "_use_palette", reduce)
         figure = style.new_figure(5.0, 3.0, style.SCREEN)
         for place, axes in enumerate(figure.subplots(1, 2)):
-            gallery.draw_lines(axes, np.arange(400), values[:, :, place])
+            drawing.draw_lines(axes, np.arange(400), values[:, :, place])
         images.append(imread(style.save(figure, tmp_path / "p.png"))[..., :3])
     true, drawn = ((255 * image).round().astype(int).reshape(-1, 3) for image in images)
     assert len(np.unique(true, axis=0)) > 1000
@@ -138,5 +138,5 @@ def test_an_ending_that_is_no_format_is_refused(tmp_path, name):
 
 def test_formats_without_pixels_are_left_as_they_are(tmp_path):
     figure = style.new_figure(2.0, 2.0)
-    gallery.draw_lines(figure.subplots(), TIMES, TIMES[:, None])
+    drawing.draw_lines(figure.subplots(), TIMES, TIMES[:, None])
     assert style.save(figure, tmp_path / "p.svg").read_bytes().startswith(b"<?xml")
