@@ -12,7 +12,7 @@ _USAGE = "import FILE.. output=FILE [obs=[x,y]] [actions=[u]] [time=t] [trajecto
 _ABOUT = """\
 files in any known format -> one npz file for data.path=FILE. Contents tell the format: npz, CSV, Parquet,
 HDF5 (D4RL, Minari, robomimic), NetCDF-4, MATLAB 7.3, benchmark pickles, folders of LeRobot and Minari,
-minari:ID. What was taken as what is printed. obs, actions, reward, time and trajectory name columns
+minari:ID. It prints how each column was read. obs, actions, reward, time and trajectory name columns
 (time=[Date,Time] two), sample_time gives seconds per step where no column does.
 missing=[-200,Bad] names what stands for "not observed"; decimal="," and thousands="." say how numbers in
 text are written, time_unit=ms or time_format="%d.%m.%Y %H:%M" how times are, where that is not recognised;
