@@ -105,7 +105,11 @@ def join(datasets: list[Dataset], name: str) -> Dataset:
                 f"{', '.join(other.obs_names + other.action_names)}: give files with the same columns"
             )
     alike = [matched(dataset, channels_of(first), f"'{first.name}'")[0] for dataset in datasets]
-    units = [_units([getattr(d, kind) for d in alike]) for kind in ("obs_units", "action_units")]
+    # Of each channel the first unit that is known.
+    units = [
+        tuple(next(filter(None, known), "") for known in zip(*(getattr(d, kind) for d in alike), strict=True))
+        for kind in ("obs_units", "action_units")
+    ]
     first = replace(first, name=name, obs_units=units[0], action_units=units[1])
     if len(datasets) == 1:
         return first
@@ -124,11 +128,6 @@ def join(datasets: list[Dataset], name: str) -> Dataset:
         test_names=tuple(test_names),
         attribution="\n".join(dict.fromkeys(d.attribution for d in datasets if d.attribution)),
     )
-
-
-def _units(known: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Of each channel the first unit that is known."""
-    return tuple(next(filter(None, units), "") for units in zip(*known, strict=True))
 
 
 def aligned(obs: Rows, actions: Rows, reward: Rows | None, shift: int, name: str) -> tuple[Rows, Rows, Rows | None]:

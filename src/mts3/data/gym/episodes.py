@@ -115,13 +115,7 @@ class EpisodeStore:
 
     def say_notes(self) -> None:
         """Print what should be known about the steps so far, on stderr, a line each and each once."""
-        for line in self._notes() if self.steps else ():
-            if line not in self._said:
-                print(line, file=sys.stderr)
-                self._said.add(line)
-
-    def _notes(self) -> list[str]:
-        lines = self.step_time.notes()
+        lines = self.step_time.notes() if self.steps else []
         if self.outside:
             lines.append(
                 f"{self.outside} of {self.steps} actions were outside of {self.actions.space}: recorded as they "
@@ -129,7 +123,10 @@ class EpisodeStore:
             )
         if self.unrewarded:
             lines.append(f"in {self.unrewarded} of {self.steps} steps the reward was NaN: recorded as not known")
-        return lines
+        for line in lines:
+            if line not in self._said:
+                print(line, file=sys.stderr)
+                self._said.add(line)
 
     def dataset(self) -> Dataset:
         """Every episode with a step.

@@ -55,9 +55,9 @@ class Observations:
         array = _shaped(self.space, obs)
         with np.errstate(invalid="ignore"):
             pixels = array.astype(np.uint8)
-        if not np.array_equal(pixels, array):
-            bad = array[pixels != array].flat[0]
-            raise UserError(f"the environment observed the pixel {bad}; its observation_space says {self.space}")
+        bad = array[pixels != array]
+        if bad.size:
+            raise UserError(f"the environment observed the pixel {bad[0]}; its observation_space says {self.space}")
         last = array.ndim == 3 and array.shape[-1] == self.image_shape[0] and array.shape[:2] == self.image_shape[1:]
         return (np.moveaxis(pixels, -1, 0) if last else pixels).reshape(-1)
 

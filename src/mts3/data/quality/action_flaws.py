@@ -65,10 +65,13 @@ def rows_late(trajectories: Sequence[RawTrajectory], codes: Sequence[Sequence[fl
     actions stand in their own row, or the data do not tell.
     """
     obs, actions = _pieces(trajectories, codes)
-    before, rows = LAGS - 1, np.concatenate([np.zeros(0, int), *_inner_rows([len(o) for o in obs])])
+    # Of each trajectory the rows with enough rows before and after them, as rows of all together.
+    ends = np.cumsum([len(o) for o in obs])
+    inner = [np.arange(end - len(o) + LAGS - 1, end - max(LATE)) for o, end in zip(obs, ends, strict=True)]
+    rows = np.concatenate([np.zeros(0, int), *inner])
     every, acting = np.concatenate(obs), np.concatenate(actions)
     unknowns = LAGS * every.shape[1] + acting.shape[1] + 1
-    history = [every[rows - lag] for lag in range(before + 1)]
+    history = [every[rows - lag] for lag in range(LAGS)]
     change = every[rows + 1] - every[rows]
     moved = [acting[rows + shift] for shift in (0, *LATE)]
     whole = np.isfinite(np.concatenate([*history, change, *moved], axis=1)).all(1)
@@ -96,8 +99,7 @@ def _pieces(
     obs, actions, rows = [], [], 0
     for trajectory in trajectories:
         part = slice(0, MOST_ROWS - rows)
-        values = [np.asarray(array[part]) for array in (trajectory.obs, trajectory.actions)]
-        both = np.concatenate([array.astype(np.float64) for array in values], axis=1)
+        both = np.concatenate([np.asarray(a[part], np.float64) for a in (trajectory.obs, trajectory.actions)], axis=1)
         for channel, known in enumerate(codes):
             both[np.isin(both[:, channel], known), channel] = np.nan
         channels = trajectory.obs.shape[1]
@@ -107,12 +109,6 @@ def _pieces(
         if rows >= MOST_ROWS:
             break
     return obs, actions
-
-
-def _inner_rows(lengths: Sequence[int]) -> list[np.ndarray]:
-    """Of each trajectory the rows with enough rows before and after them, as rows of all together."""
-    ends = np.cumsum(lengths)
-    return [np.arange(end - length + LAGS - 1, end - max(LATE)) for length, end in zip(lengths, ends, strict=True)]
 
 
 def _residual_variance(given: np.ndarray, target: np.ndarray) -> np.ndarray:

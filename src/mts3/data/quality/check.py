@@ -90,8 +90,7 @@ def find_flaws(recording: RawDataset, window_len: int = WINDOW_LEN) -> tuple[Fin
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """In the order of KINDS."""
-    order = list(KINDS)
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.kind)))
+    return tuple(sorted(findings, key=lambda finding: [*KINDS].index(finding.kind)))
 
 
 def _time_flaws(trajectory: RawTrajectory, shown: float) -> list[Finding]:

@@ -40,19 +40,15 @@ def codes_of(channels: Sequence[Sequence[np.ndarray]]) -> list[tuple[float, ...]
     Args:
         channels: For each channel its values in each trajectory, (T_i,), NaN = not observed.
     """
-    tables = [_table(values) for values in channels]
+    # Each finite value of a channel, in order, and how often it comes.
+    observed = [np.concatenate([array[np.isfinite(array)] for array in values]) for values in channels]
+    tables = [np.unique(values.astype(np.float64), return_counts=True) for values in observed]
     found = [_far(values, counts) for values, counts in tables]
     shared = {code for codes in found for code in codes}
     return [
         tuple(sorted({*codes, *_shared(values, counts, shared)}))
         for codes, (values, counts) in zip(found, tables, strict=True)
     ]
-
-
-def _table(arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Each finite value of a channel, in order, and how often it comes."""
-    observed = np.concatenate([array[np.isfinite(array)] for array in arrays]).astype(np.float64)
-    return np.unique(observed, return_counts=True)
 
 
 def _far(values: np.ndarray, counts: np.ndarray) -> list[float]:

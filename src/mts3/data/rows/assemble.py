@@ -93,13 +93,9 @@ def _regular(
 
 
 def _refuse_losses(account: Account, why: Cause | None, measured: float, columns: Columns) -> None:
-    """Refuses a grid that loses more than a few per cent of the rows, unless the user asked for a coarser one, or gaps.
+    """Refuses a grid that loses more than a few per cent of the rows, which are `measured` seconds apart.
 
-    Args:
-        account: What became of the rows.
-        why: What tells why they lie in one step.
-        measured: The step of their clock, in seconds.
-        columns: The user's mapping; its sample_time and max_gap count.
+    Not where the user asked for a coarser grid, or for gaps; `why` tells why several rows lie in one step.
     """
     most, given = max(MOST_LOST, LOST_SHARE * account.rows), columns.sample_time
     if account.dropped > most and (given is None or given <= (1 + TIME_TOLERANCE) * measured):

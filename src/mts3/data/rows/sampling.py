@@ -153,11 +153,8 @@ def cause(trajectory: RawTrajectory) -> Cause | None:
 
 def set_forward(trajectory: RawTrajectory) -> str:
     """What tells of a clock that was set forward by an hour, of local times, in words; "" for nothing."""
-    found = len(_changes(trajectory, HOUR)) > 0
-    return (
-        "; a step is one hour too long, as local times have it where clocks are set forward: UTC has no such step"
-        * found
-    )
+    words = "; a step is one hour too long, as local times have it where clocks are set forward: UTC has no such step"
+    return words if len(_changes(trajectory, HOUR)) else ""
 
 
 def _changes(trajectory: RawTrajectory, by: float) -> np.ndarray:
@@ -171,11 +168,9 @@ def _changes(trajectory: RawTrajectory, by: float) -> np.ndarray:
 
 
 def _longer_by(times: np.ndarray, by: float) -> np.ndarray:
-    """(T-1,) which steps are as long as the others and `by` seconds more; none where rows are further apart than that.
+    """(T-1,) which steps of (T,) times are as long as the others and `by` seconds more, or less where it is negative.
 
-    Args:
-        times: (T,) seconds.
-        by: Negative for a clock that goes back.
+    None where rows are further apart than that.
     """
     usual = read_clock(times).step
     return (np.abs(np.diff(times) - usual - by) <= TIME_TOLERANCE * usual) & (usual <= abs(by))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mts3.data.core.normalization import Moments, moments
+from mts3.data.core.normalization import moments
 from mts3.data.core.stored import row_chunks
 from mts3.data.core.trajectory import Dataset
 from mts3.data.sets.generators import GENERATED, Recipe
@@ -68,9 +67,12 @@ def describe_channels(dataset: Dataset) -> list[Channel]:
         observed = ("obs", ("image {}x{}x{}".format(*dataset.image_shape),), dataset.obs_units[:1], obs)
     blocks = (observed, ("action", dataset.action_names, dataset.action_units, actions))
     return [
-        channel
+        Channel(name, kind, unit, *map(float, of_channel), missing=1.0 - float(count) / found.rows)
         for kind, names, units, arrays in blocks
-        for channel in _channels(names, kind, units, moments(arrays, len(names)))
+        for found in [moments(arrays, len(names))]
+        for name, unit, count, *of_channel in zip(
+            names, units, found.count, found.mean, found.std, found.min, found.max, strict=True
+        )
     ]
 
 
@@ -102,12 +104,3 @@ def _planned(recipe: Recipe) -> Summary:
 
 def _summary(of: Dataset | Recipe, trajectories: int, rows: int, action_dim: int, missing: float) -> Summary:
     return Summary(of.name, trajectories, rows, of.obs_dim, action_dim, of.sample_time, missing, of.attribution)
-
-
-def _channels(names: Sequence[str], kind: str, units: Sequence[str], found: Moments) -> list[Channel]:
-    return [
-        Channel(name, kind, unit, *map(float, of_channel), missing=1.0 - float(count) / found.rows)
-        for name, unit, count, *of_channel in zip(
-            names, units, found.count, found.mean, found.std, found.min, found.max, strict=True
-        )
-    ]

@@ -111,23 +111,18 @@ def read_all(datasets: Mapping[str, Any], path: Path) -> tuple[dict[str, Rows], 
     for name, dataset in datasets.items():
         _refuse_foreign(dataset, f"'{name}' of {path}")
     meanings = {name: meaning(dataset, f"'{name}' of {path}") for name, dataset in datasets.items()}
-    large = sum(map(_declared, datasets.values())) > LARGE
-    staying = {
-        name: dataset
-        for name, dataset in datasets.items()
-        if large and _may_stay(dataset) and not meanings[name].columns_first
-    }
-    refuse_oversized(path, sum(_declared(dataset) for name, dataset in datasets.items() if name not in staying))
-    refuse_endless(path, sum(map(_declared, staying.values())))
+    sizes = {name: _declared(dataset) for name, dataset in datasets.items()}
+    large = sum(sizes.values()) > LARGE
+    staying = {n for n, dataset in datasets.items() if large and _may_stay(dataset) and not meanings[n].columns_first}
+    refuse_oversized(path, sum(size for name, size in sizes.items() if name not in staying))
+    refuse_endless(path, sum(sizes[name] for name in staying))
     if path.stat().st_size > HARMLESS_CHUNK:
         for name, dataset in datasets.items():
             _refuse_swelling(dataset, f"'{name}' of {path}")
     file = HDF5File(path)
     arrays: dict[str, Rows] = {
-        name: StoredArray(HDF5Source(file, dataset.name, dataset.shape, dataset.dtype, meanings[name]))
-        if name in staying
-        else meanings[name].values(dataset[()])
-        for name, dataset in datasets.items()
+        name: StoredArray(HDF5Source(file, dataset, how)) if name in staying else how.values(dataset[()])
+        for (name, dataset), how in zip(datasets.items(), meanings.values(), strict=True)
     }
     return arrays, meanings_notes(meanings, arrays)
 

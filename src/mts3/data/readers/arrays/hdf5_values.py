@@ -220,14 +220,14 @@ class HDF5Source:
 
     Args:
         file: The file.
-        name: Of the dataset, with its groups.
-        shape, dtype: As declared.
+        dataset: Of h5py, open for now.
         how: What its numbers mean.
     """
 
-    def __init__(self, file: HDF5File, name: str, shape: tuple[int, ...], dtype: np.dtype, how: Meaning) -> None:
-        self.file, self.name, self.shape, self.dtype, self.how = file, name, shape, how.dtype(dtype), how
-        self.where = f"'{name}' of {file.path}"
+    def __init__(self, file: HDF5File, dataset: Any, how: Meaning) -> None:
+        self.file, self.name, self.how = file, dataset.name, how
+        self.shape, self.dtype = dataset.shape, how.dtype(dataset.dtype)
+        self.where = f"'{dataset.name}' of {file.path}"
 
     def read(self, prefix: tuple[int, ...], start: int, stop: int) -> np.ndarray:
         """array[*prefix, start:stop], as values."""

@@ -138,16 +138,16 @@ def plain_name(stored: str, root: str, whole: str) -> str:
 def _parts(space: Any, whole: str, path: Path) -> Parts:
     leaves = list(_leaves(space, ""))
     names = [plain_name(name, "", whole) for name, _ in leaves]
-    images, choices, many = [], {}, []
+    images: list[str] = []
+    choices: dict[str, Choices] = {}
+    many: dict[str, Choices] = {}
     for name, (_, leaf) in zip(names, leaves, strict=True):
         shape = leaf.get("shape")
         if leaf.get("dtype") == "uint8" and isinstance(shape, list) and len(shape) == 3:
             images.append(name)
         found = _choices(leaf, path)
-        if found and max(n for n, _ in found) > MOST_CHOICES:
-            many.append(name)
-        elif found:
-            choices[name] = found
+        if found:
+            (many if max(found)[0] > MOST_CHOICES else choices)[name] = found
     return Parts(frozenset(images), choices, tuple(many))
 
 

@@ -54,7 +54,7 @@ def read(path: Path, columns: Columns) -> ReadResult:
     try:
         with h5py.File(path, "r") as file:
             mapped = bool(columns.obs) and all(name in file for name in columns.obs)
-            if not mapped and _is_minari(file):
+            if not mapped and any(map(EPISODE.fullmatch, file)):
                 return _read_minari(file, path, columns)
             if not mapped and OBS in file and ACTIONS in file:
                 return _d4rl(file, path, columns)
@@ -124,11 +124,6 @@ def _d4rl(file: Any, path: Path, columns: Columns) -> ReadResult:
     return read_episodes(path, episodes(), columns, "D4RL HDF5", (note, *said, *note_of("not used", unused)))
 
 
-def _is_minari(file: Any) -> bool:
-    """Whether episodes are groups episode_0, episode_1, .."""
-    return any(map(EPISODE.fullmatch, file))
-
-
 def _is_robomimic(file: Any) -> bool:
     """Whether episodes are groups data/demo_0, data/demo_1, .."""
     import h5py
@@ -138,22 +133,14 @@ def _is_robomimic(file: Any) -> bool:
 
 
 def _read_minari(file: Any, path: Path, columns: Columns) -> ReadResult:
-    """Groups of observations (T+1, ..), actions and rewards; metadata.json beside the file says what they are.
-
-    Raises:
-        UserError: for no numbers among the observations, and what `read_episodes` refuses.
-    """
+    """Groups of observations (T+1, ..), actions and rewards; metadata.json beside the file says what they are."""
     said = described(path.parent if path.name == MAIN_FILE else path, file.attrs)
     episodes, notes = _episodes(file, path, EPISODE, ("observations", "obs"), said)
     return read_episodes(path, episodes, columns, "Minari HDF5", (*notes, *said.spaces_notes()), said.counts)
 
 
 def _read_robomimic(file: Any, path: Path, columns: Columns) -> ReadResult:
-    """Demonstrations of robomimic and robosuite: obs/KEY (T, ..), actions (T, ..) and rewards.
-
-    Raises:
-        UserError: as for `read_minari`.
-    """
+    """Demonstrations of robomimic and robosuite: obs/KEY (T, ..), actions (T, ..) and rewards."""
     demos = child(file, DEMOS, path)
     if not any(f"{name}/obs" in demos for name in filter(DEMO.fullmatch, demos)):
         raise UserError(

@@ -27,12 +27,7 @@ LEAST_TOLERANCE = 1e-3
 INFO = "meta/info.json"
 
 
-def _is_one(folder: Path, start: bytes) -> bool:
-    """Whether a folder is a LeRobot data set."""
-    return (folder / INFO).is_file()
-
-
-@reads(holds=_is_one, folder=f"a LeRobot data set has {INFO}")
+@reads(holds=lambda folder, _: (folder / INFO).is_file(), folder=f"a LeRobot data set has {INFO}")
 def read(folder: Path, columns: Columns) -> ReadResult:
     """A data set from a LeRobot folder; images and videos are left out.
 

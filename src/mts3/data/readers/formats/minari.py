@@ -56,12 +56,10 @@ def read(folder: Path, columns: Columns) -> ReadResult:
     return replace(result, dataset=dataset)
 
 
-def _hint(text: str) -> str:
-    """What to add to "there is no file" where the file's name could be an id."""
-    return f"; for the Minari data set of that id say {PREFIX}{text}" if ID.fullmatch(text) else ""
-
-
-@reads(prefix=PREFIX, hint=_hint)
+@reads(
+    prefix=PREFIX,
+    hint=lambda text: f"; for the Minari data set of that id say {PREFIX}{text}" if ID.fullmatch(text) else "",
+)
 def read_id(identity: str, columns: Columns) -> ReadResult:
     """The data set of a Minari id such as D4RL/door/human-v2, from Minari's folder or else its server.
 
@@ -121,19 +119,18 @@ def _read_arrow(data: Path, columns: Columns) -> ReadResult:
 def _episode(folder: Path, said: Description, left_out: dict[str, None], unused: dict[str, None]) -> Episode:
     """One folder of files; the last row of actions and rewards fills up to the last observation."""
     table = _table(folder, unused)
-    found: dict[str, dict[str, Rows]] = {}
-    for part, whole, parts in ((PARTS[0], "obs", said.obs), (PARTS[1], "action", said.actions)):
-        blocks: dict[str, Rows] = {}
+    obs: dict[str, Rows] = {}
+    actions: dict[str, Rows] = {}
+    for part, whole, parts, blocks in ((PARTS[0], "obs", said.obs, obs), (PARTS[1], "action", said.actions, actions)):
         for stored, values in leaves(table[part], part).items():
             name = plain_name(stored, part, whole)
             if values is None or name in parts.images:
                 left_out[name] = None
             else:
                 blocks |= parts.blocks(name, values if part == PARTS[0] else values[:-1], f"episode '{folder.name}'")
-        found[part] = blocks
     reward = leaves(table[PARTS[2]], PARTS[2])[PARTS[2]]
     rewards = None if reward is None else reward[:-1, 0]
-    return Episode(f"episode_{folder.name}", found[PARTS[0]], found[PARTS[1]], rewards)
+    return Episode(f"episode_{folder.name}", obs, actions, rewards)
 
 
 def _table(folder: Path, unused: dict[str, None]) -> Any:

@@ -87,10 +87,11 @@ def _nested(path: Path, names: list[str]) -> dict[str, dict[str, np.ndarray]]:
 def _by_place(columns: Columns, places: dict[str, list[str]], plain: list[str]) -> Columns:
     """The mapping with the channels of a column of lists in its place."""
 
-    def expanded(names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(part for name in names for part in ([name] if name in plain else places.get(name, [name])))
-
-    return replace(columns, obs=expanded(columns.obs), actions=expanded(columns.actions))
+    obs, actions = (
+        tuple(part for name in names for part in ([name] if name in plain else places.get(name, [name])))
+        for names in (columns.obs, columns.actions)
+    )
+    return replace(columns, obs=obs, actions=actions)
 
 
 def _values(column: Any, name: str, path: Path, pa: Any) -> np.ndarray:
@@ -105,7 +106,10 @@ def _values(column: Any, name: str, path: Path, pa: Any) -> np.ndarray:
         raise UserError(f"column '{name}' of {path} is of type {kind}; expected a number, date or name a row")
     if types.is_dictionary(kind):
         for chunk in column.chunks:
-            _refuse_long_words(chunk.dictionary, name, path, pa)
+            words = chunk.dictionary
+            if len(words) and (types.is_string(words.type) or types.is_large_string(words.type)):
+                lengths = pa.compute.utf8_length(words).fill_null(0).to_numpy(zero_copy_only=False)
+                refuse_long(str(words[int(np.argmax(lengths))]), name, path)
         # Chunk by chunk: together pyarrow reads a null as the last word (26.0.1).
         chunks = [chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks]
         return np.concatenate(chunks) if chunks else np.empty(0, dtype=object)
@@ -114,10 +118,3 @@ def _values(column: Any, name: str, path: Path, pa: Any) -> np.ndarray:
     if types.is_decimal(kind):
         column = column.cast(pa.float64())
     return column.to_numpy()
-
-
-def _refuse_long_words(words: Any, name: str, path: Path, pa: Any) -> None:
-    if pa.types.is_string(words.type) or pa.types.is_large_string(words.type):
-        lengths = pa.compute.utf8_length(words)
-        if len(lengths):
-            refuse_long(str(words[int(np.argmax(lengths.fill_null(0).to_numpy(zero_copy_only=False)))]), name, path)

@@ -91,7 +91,14 @@ def recognised(texts: Mapping[str, Iterable[object]], columns: Columns, writing:
     marks: dict[str, Marks] = {}
     for name, evidence in found.items():
         if of_file is None and evidence.unsettled(writing.points_usual):
-            raise _two_ways(evidence.open, name, writing.path)
+            mark = "," if "," in evidence.open else "."
+            cell, sign = evidence.open[mark], PLURALS[mark].removesuffix("s")
+            raise UserError(
+                f"column '{name}' of {writing.path} has '{cell}', which is {float(cell.replace(mark, '.')):.6g} with a "
+                f"decimal {sign} and {float(cell.replace(mark, '')):.6g} with a {sign} for thousands, and nothing in "
+                f'the file tells which: say decimal="{mark}" or thousands="{mark}" (mts3 train: '
+                f'data.columns.decimal="{mark}")'
+            )
         marks[name] = Marks.of(evidence.decimal or (of_file if evidence.open else None) or ".", columns.thousands)
     return marks
 
@@ -145,16 +152,6 @@ def _shown(cell: str) -> str | None:
         if mark in cell and written.fullmatch(cell):
             return mark
     return None
-
-
-def _two_ways(cells: Mapping[str, str], name: str, path: Path) -> UserError:
-    mark = "," if "," in cells else "."
-    cell, sign = cells[mark], PLURALS[mark].removesuffix("s")
-    return UserError(
-        f"column '{name}' of {path} has '{cell}', which is {float(cell.replace(mark, '.')):.6g} with a decimal {sign} "
-        f"and {float(cell.replace(mark, '')):.6g} with a {sign} for thousands, and nothing in the file tells which: "
-        f'say decimal="{mark}" or thousands="{mark}" (mts3 train: data.columns.decimal="{mark}")'
-    )
 
 
 @functools.cache
