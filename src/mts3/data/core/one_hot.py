@@ -1,4 +1,4 @@
-"""Numbers that stand for choices -> a channel for each choice, 1 for the one that was made."""
+"""Numbers that stand for choices -> a channel for each choice, 1 for the one that was chosen."""
 
 from __future__ import annotations
 

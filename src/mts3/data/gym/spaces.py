@@ -1,7 +1,7 @@
 """Spaces of gymnasium -> channels of a data set: values laid flat, one row of numbers, and a name for each channel.
 
 A Box has a channel for each number, MultiBinary one that is 0 or 1, Discrete and MultiDiscrete one for each choice, 1
-for the one that was made. Dict and Tuple have those of their parts, side by side. The rows are those of
+for the one that was chosen. Dict and Tuple have those of their parts, side by side. The rows are those of
 gymnasium.spaces.flatten, but nothing is cast or wrapped around on the way: what does not fit is refused.
 
 Recorded as they are: a Box of one axis or none, and choices. An observed Box of bytes with two or three axes is an

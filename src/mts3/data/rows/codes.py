@@ -15,7 +15,7 @@ import numpy as np
 from mts3.data.core.stored import Rows, RowSource, StoredArray, row_chunks
 from mts3.errors import UserError
 
-# In any column; where numbers are expected `mts3.data.rows.codes` knows more.
+# In any column; where numbers are expected `WORDS` are more.
 MISSING = ("", "nan", "na", "n/a", "null", "none")
 # Numbers, dates and ids are short.
 LONGEST = 256

@@ -46,7 +46,7 @@ class Parts:
     many: tuple[str, ...] = ()
 
     def blocks(self, name: str, values: Rows, where: str) -> dict[str, Rows]:
-        """Arrays with a channel for each number, or for each choice, 1 for the one that was made.
+        """Arrays with a channel for each number, or for each choice, 1 for the one that was chosen.
 
         Args:
             name: Of the part.
