@@ -23,6 +23,11 @@ class AcRKNState(State):
 
     prior: Belief
 
+    @property
+    def batch_size(self) -> int:
+        """B; asked at every step, hence without a search for the first tensor."""
+        return self.prior.mean.shape[0]
+
 
 def initial_belief(batch_size: int, dim: int, like: Tensor) -> Belief:
     """Mean 0, var 10, side covariance 1, in the dtype and on the device of `like`."""

@@ -19,16 +19,15 @@ from mts3.layers import (
     make_transition,
 )
 from mts3.layers.sizes import check_sizes
-from mts3.models.acrkn import initial_belief
+from mts3.models.acrkn import AcRKNState, initial_belief
 from mts3.models.fast_level import make_fast_level
 from mts3.models.inputs import Inputs
 from mts3.models.latent import LatentModel, last
 from mts3.models.slow_level import SlowLevel, SlowState, VisibleTask
-from mts3.models.state import State
 
 
 @dataclass(frozen=True)
-class MTS3State(State):
+class MTS3State(AcRKNState):
     """What is known before the next observation.
 
     Attributes:
@@ -36,7 +35,6 @@ class MTS3State(State):
         slow: Of each slow level, shortest windows first: the last closed window and what the open one has gathered.
     """
 
-    prior: Belief
     slow: tuple[SlowState, ...]
 
 

@@ -71,14 +71,14 @@ class OnlineStep:
             given[f"slow_{i}_gathered"] = _gathered(part)
             given[f"slow_{i}_steps"] = part.steps.to(obs)[:, None]
         with exactly(obs.device.type):
-            out = self._merged(given)
+            out = self._merged.forward(given)  # not as a module: nothing is hooked on, and a call of it takes longer
         prior = belief_of(out["next_prior"])
         after = tuple(self._slow_state(i, part, out) for i, part in enumerate(slow))
         reward = None
         if "reward_mean" in out:
             reward = Prediction(out["reward_mean"][:, None], out["reward_var"][:, None])
         pred = Prediction(out["mean"][:, None], out["var"][:, None], reward)
-        return pred, replace(state, prior=prior, **({"slow": after} if after else {}))
+        return pred, type(state)(prior, after) if after else replace(state, prior=prior)
 
     def _slow_state(self, i: int, before: SlowState, out: dict[str, Tensor]) -> SlowState:
         gathered, dim = out[f"next_slow_{i}_gathered"], before.closed.dim

@@ -117,8 +117,12 @@ class MergedStep(nn.Module):
         phase = steps / level.window_len
         if level.encode is None or "plan" not in given:
             return _Window(closed, gathered, phase, given.get("action"))
-        actions = torch.cat((given["action"][:, None], given["plan"]), 1)
-        index = steps[:, None] + self.count[: actions.shape[1]]
+        if len(closed) == 1:  # the sequence axis costs reshapes, in PyTorch and in the graph
+            actions = torch.cat((given["action"], given["plan"][0]), 0)
+            index = steps + self.count[: actions.shape[0]]
+        else:
+            actions = torch.cat((given["action"][:, None], given["plan"]), 1)
+            index = steps[:, None] + self.count[: actions.shape[1]]
         inside = (index < level.window_len).to(actions.dtype)
         return _Window(closed, gathered, phase, torch.cat((actions, index / level.window_len), -1), inside)
 
@@ -139,6 +143,9 @@ class MergedStep(nn.Module):
         if level.encode is not None and window.actions is not None:
             if window.inside is None:
                 counted = now = self._of_actions(level.encode, torch.cat((window.actions, window.phase), -1))
+            elif len(window.closed) == 1:
+                each = self._of_actions(level.encode, window.actions)
+                counted, now = window.inside.mT @ each, each[:1]
             else:
                 flat = self._of_actions(level.encode, window.actions.flatten(0, 1))
                 each = flat.unflatten(0, window.actions.shape[:2])
@@ -165,8 +172,9 @@ class _Window:
         closed: The posterior of the window before, (B, 5D).
         gathered: What this one has gathered, (B, 2D or 6D).
         phase: Of this step, (B, 1).
-        actions: The action of this step, (B, A); with a plan, also those planned, each with its phase, (B, N, A + 1).
-        inside: (B, N, 1), 0 for a planned action beyond the window, else 1; None without a plan.
+        actions: The action of this step, (B, A); with a plan, also those planned, each with its phase, (B, N, A + 1),
+            of a single sequence (N, A + 1).
+        inside: (B, N, 1) or (N, 1), 0 for a planned action beyond the window, else 1; None without a plan.
     """
 
     closed: Tensor
