@@ -224,3 +224,19 @@ def test_recomputing_needs_memory_that_grows_with_the_root_of_the_steps(monkeypa
     assert whole[1] > 3.7 * whole[0]
     assert cut[1] < 2.4 * cut[0]
     assert cut[1] < 0.2 * whole[1]
+
+
+class Unknown(mts3.AcRKN):
+    """Says nothing about where it may be cut."""
+
+    cut_anywhere = False
+
+
+def test_a_model_that_says_nothing_is_not_cut(monkeypatch):
+    """The safe answer is the default: one segment, whatever was asked for."""
+    assert mts3.models.WorldModel.cut_anywhere is False
+    model, lengths = Unknown(O, A, transition="modal", latent_obs_dim=4).double(), []
+    advance = model.advance
+    monkeypatch.setattr(model, "advance", lambda state, given: lengths.append(given.steps) or advance(state, given))
+    observe_in_segments(model, *sequence(STEPS), segment_len=3)
+    assert lengths == [STEPS]
