@@ -74,21 +74,24 @@ def dense_map(matrix: Float[Tensor, "twoD twoD"]) -> DenseMap:
     s'     = (M21 M11) var_u + (M22 M11 + M21 M12) s       + (M22 M12) var_l
     var_l' = M21^2 var_u     + 2 (M21 M22) s               + M22^2 var_l
     """
-    return DenseMap(matrix.T, _covariance_map(matrix).T)
+    dim = matrix.shape[0] // 2
+    rows = _covariance_rows(*(half for row in matrix.split(dim, 0) for half in row.split(dim, 1)))
+    return DenseMap(matrix.T, torch.cat([torch.cat(row, 1) for row in rows], 0).T)
 
 
 def modal_map(blocks: Float[Tensor, "2 2 D"]) -> ModalMap:
     """Prepare D separate 2x2 systems for beliefs: equation (4) with the diagonals of M11, M12, M21, M22."""
-    return ModalMap(blocks, _covariance_map(blocks))
+    rows = _covariance_rows(*blocks.flatten(0, 1).unbind(0))
+    return ModalMap(blocks, torch.stack([torch.stack(row) for row in rows]))
 
 
-def _covariance_map(matrix: Float[Tensor, "twoN twoN *D"]) -> Float[Tensor, "threeN threeN *D"]:
-    """What (var_u, s, var_l) go through in (4): each of its rows pairs p with q, of the upper or lower rows of M."""
-    upper, lower = matrix.chunk(2, 0)
-    p, q = torch.cat((upper, upper, lower)), torch.cat((upper, lower, lower))
-    (p1, p2), (q1, q2) = p.chunk(2, 1), q.chunk(2, 1)
-    first, last = (p * q).chunk(2, 1)
-    return torch.cat((first, torch.addcmul(p1 * q2, p2, q1), last), 1)
+def _covariance_rows(m11: Tensor, m12: Tensor, m21: Tensor, m22: Tensor) -> list[list[Tensor]]:
+    """The linear map of (var_u, s, var_l) that (4) is; products are entrywise, so diagonals serve as well."""
+    return [
+        [m11 * m11, 2.0 * (m11 * m12), m12 * m12],
+        [m21 * m11, m22 * m11 + m21 * m12, m22 * m12],
+        [m21 * m21, 2.0 * (m21 * m22), m22 * m22],
+    ]
 
 
 def noise_cov(upper: Float[Tensor, " D"], lower: Float[Tensor, " D"]) -> Float[Tensor, " threeD"]:
