@@ -140,9 +140,14 @@ def scaled(model):
     torch.nn.utils.parametrizations.weight_norm(model.fast.encoder.encoder.net[0])
 
 
+def halved(model):
+    model.fast.decoder.float()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (halved, "its tensors are of several types"),
         (hooked, r"fast\.decoder\.mean_net\.2 has hooks"),
         (replaced, r"fast\.decoder\.mean_net\.1 is a Tanh|mean_net is a stack of Linear, Tanh, Linear"),
         (without_bias, r"fast\.decoder\.mean_net\.2 has no bias"),

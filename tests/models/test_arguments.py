@@ -103,3 +103,11 @@ def test_wrong_arguments_are_pythons_own_error():
         Named(O, A, nudges=1)
     with pytest.raises(TypeError, match="action_dim"):
         Named(O)
+
+
+def test_training_hears_of_it_before_the_first_step(tmp_path):
+    from mts3.train import fit
+
+    with pytest.raises(UserError, match="a Untold cannot be saved"):
+        fit(Untold(O, A, **SIZES), None, None, tmp_path / "run", context_len=2, window_len=H)
+    assert not (tmp_path / "run").exists()

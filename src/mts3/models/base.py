@@ -218,14 +218,9 @@ class WorldModel(nn.Module, ABC):
         """Write `model.safetensors` and `model.json` (arguments, normalizer, channels) into the folder `path`.
 
         Raises:
-            UserError: if `mts3.load` would not find the class again under its name.
+            UserError: see `require_registered`.
         """
-        built = self.saved_class
-        if MODELS.get(self.name) is not built:
-            raise UserError(
-                f"a {built.__name__} cannot be saved: '{self.name}' in mts3.models.MODELS is not this class; give it a "
-                f"name of its own, and call MODELS.register(name)({built.__name__}) before saving and loading"
-            )
+        self.require_registered()
         description = {
             "model": self.name,
             "arguments": self.arguments,
@@ -234,6 +229,19 @@ class WorldModel(nn.Module, ABC):
             **(self.channels.as_json() if self.channels else {}),
         }
         store.save(Path(path), description, self.state_dict())
+
+    def require_registered(self) -> None:
+        """Refuse a class that `mts3.load` would not find again under its name.
+
+        Raises:
+            UserError: with what to call.
+        """
+        built = self.saved_class
+        if MODELS.get(self.name) is not built:
+            raise UserError(
+                f"a {built.__name__} cannot be saved: '{self.name}' in mts3.models.MODELS is not this class; give it a "
+                f"name of its own, and call MODELS.register(name)({built.__name__}) before saving and loading"
+            )
 
     @property
     def saved_class(self) -> type[WorldModel]:

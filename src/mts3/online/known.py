@@ -43,6 +43,8 @@ def refusal(model: WorldModel) -> str | None:
         return f"a {type(model).__name__} is none of {', '.join(kind.__name__ for kind in MODELS)}"
     if getattr(model, "adaptive", False):
         return "adaptive=True shifts the state by a function of the task"
+    if len({(x.dtype, x.device) for x in (*model.parameters(), *model.buffers())}) > 1:
+        return "its tensors are of several types, or on several devices"
     for name, part in model.named_modules():
         why = _unknown(part)
         if why is not None:

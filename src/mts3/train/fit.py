@@ -82,6 +82,7 @@ def fit(
     """
     folder = RunFolder(Path(run_dir))
     chosen = TrainingOptions(**options)
+    model.require_registered()  # or the first epoch would be lost when it is saved
     module = TrainingModule(model, chosen, objective)
     data = SequenceDataModule(train, validation, chosen.batch_size, chosen.seed, chosen.num_workers)
     _check_context(validation, chosen.context_len)
